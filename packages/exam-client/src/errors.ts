@@ -54,14 +54,35 @@ export function consequenceOf({ code, reason }: ClientError): 'continue' | 'eras
 /** Why a recording waits: the network, the service or the store, the page's token, the browser's own storage. */
 export type WaitingReason = 'offline' | 'unreachable' | 'unauthorized' | 'storage';
 
+/**
+ * What the service or the store responded to the last call that has to be repeated. `code`, `detail` and `requestId` are
+ * those of the service's problem document, and `code` may be the store's. Without any of them, something else responded.
+ */
+export interface Refusal {
+  readonly status: number;
+  readonly code?: string;
+  /** For the people who operate the page. */
+  readonly detail?: string;
+  /** For the operator of the service. */
+  readonly requestId?: string;
+}
+
+/** Why a call waits, and the refusal, where there was a response. */
+export interface Waiting {
+  readonly reason: WaitingReason;
+  readonly refusal?: Refusal | undefined;
+}
+
 /** A temporary failure: the call is repeated, not before `afterMs`. */
-export class Unavailable extends Error {
+export class Unavailable extends Error implements Waiting {
   override readonly name = 'Unavailable';
   readonly reason: WaitingReason;
   readonly afterMs: number;
+  readonly refusal: Refusal | undefined;
 
-  constructor(reason: WaitingReason, message: string, afterMs = 0) {
+  constructor(reason: WaitingReason, message: string, afterMs = 0, refusal?: Refusal) {
     super(message);
+    this.refusal = refusal;
     this.reason = reason;
     this.afterMs = afterMs;
   }

@@ -1,5 +1,5 @@
 // The package @proctoring-recordings/exam-client, which runs in the browser: see docs/exam-client.md.
-export { ClientError, type WaitingReason } from './errors.ts';
+export { ClientError, type Refusal, type WaitingReason } from './errors.ts';
 export { keepInStep, type Player } from './keep-in-step.ts';
 export type { StorageWarning } from './local-bytes.ts';
 export type { RecordingProblem } from './problems.ts';

@@ -4,7 +4,7 @@ import { pauseMs } from './backoff.ts';
 import type { Bytes } from './bytes.ts';
 import { type Hole, now, type SessionClock, toIso } from './clock.ts';
 import { HEAD_BYTES } from './container.ts';
-import { ClientError, consequenceOf, type WaitingReason } from './errors.ts';
+import { ClientError, consequenceOf, type Refusal, type Waiting, type WaitingReason } from './errors.ts';
 import { RecordedFile } from './file.ts';
 import { Intake } from './intake.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
@@ -28,6 +28,8 @@ export interface Progress {
   readonly backlogSeconds: number;
   /** Why the upload waits; null when it does not. */
   readonly waiting: WaitingReason | null;
+  /** The last response behind `waiting`; null where there was none. */
+  readonly refusal: Refusal | null;
 }
 
 export interface StoredRecording {
@@ -89,6 +91,11 @@ const NO_MP4_BYTES_MS = 25_000;
 const UNHURRIED_CONTINUATIONS = 3;
 /** At most so many new recordings continue one: a service that ends each at once would otherwise get requests forever. */
 const MAX_CONTINUATIONS = 50;
+
+/** As `Progress` has it. */
+export function waitingOf(waiting: Waiting | null): Pick<Progress, 'waiting' | 'refusal'> {
+  return { waiting: waiting?.reason ?? null, refusal: waiting?.refusal ?? null };
+}
 
 export class LocalRecording implements Recording {
   readonly kind: RecordingKind;
@@ -187,7 +194,8 @@ export class LocalRecording implements Recording {
     const storedBytes = this.#upload.storedBytes + this.#file.skippedBytes;
     const backlogBytes = Math.max(0, this.#totalBytes - storedBytes);
     const backlogSeconds = this.#totalBytes > 0 ? (this.#time.seconds * backlogBytes) / this.#totalBytes : 0;
-    return { recordedBytes: this.#totalBytes, storedBytes, backlogBytes, backlogSeconds, waiting: this.#waiting };
+    const waits = waitingOf(this.#waiting);
+    return { recordedBytes: this.#totalBytes, storedBytes, backlogBytes, backlogSeconds, ...waits };
   }
 
   get problems(): readonly RecordingProblem[] {
@@ -198,8 +206,8 @@ export class LocalRecording implements Recording {
     return this.#row.contentType.includes('mp4') ? NO_MP4_BYTES_MS : NO_BYTES_MS[this.kind];
   }
 
-  get #waiting(): WaitingReason | null {
-    return this.#isOpen ? (this.#waits.reason ?? this.#deps.waits.reason) : null;
+  get #waiting(): Waiting | null {
+    return this.#isOpen ? (this.#waits.current ?? this.#deps.waits.current) : null;
   }
 
   get #isOpen(): boolean {
@@ -215,7 +223,7 @@ export class LocalRecording implements Recording {
     this.#problems.update([
       ...(this.#isEnding || this.#state === 'withdrawn' ? [] : this.#sourceProblems),
       this.#isOpen ? this.#deps.local.problem : null,
-      this.#waiting,
+      this.#waiting?.reason ?? null,
       this.#state === 'failed' ? 'failed' : null,
     ]);
   }

@@ -1,13 +1,13 @@
 // Repeats a call until it succeeds: after a pause, or soon after the browser is online again.
 import { pauseMs } from './backoff.ts';
-import { Unavailable, type WaitingReason } from './errors.ts';
+import { type Refusal, Unavailable, type Waiting, type WaitingReason } from './errors.ts';
 
 /** A call that has not responded for this long is reported as waiting. */
 export const SLOW_MS = 10_000;
 
 /** What is waited for now. Several calls run at once: one that succeeds does not end the waiting of another. */
 export class Waits {
-  readonly #reasons = new Map<object, WaitingReason>();
+  readonly #calls = new Map<object, Waiting>();
   readonly #onChange: () => void;
 
   constructor(onChange: () => void) {
@@ -18,20 +18,21 @@ export class Waits {
    * `offline` while the browser has no network, whether or not a call runs; otherwise why the call that has waited for the
    * longest waits. Null when none does.
    */
-  get reason(): WaitingReason | null {
-    if (navigator.onLine === false) return 'offline';
+  get current(): Waiting | null {
+    if (navigator.onLine === false) return { reason: 'offline' };
     // A call that failed offline is repeated as soon as the network is back.
-    return [...this.#reasons.values()].find((reason) => reason !== 'offline') ?? null;
+    return [...this.#calls.values()].find(({ reason }) => reason !== 'offline') ?? null;
   }
 
-  set(call: object, reason: WaitingReason): void {
-    if (this.#reasons.get(call) === reason) return;
-    this.#reasons.set(call, reason);
+  set(call: object, reason: WaitingReason, refusal?: Refusal): void {
+    const before = this.#calls.get(call);
+    if (before?.reason === reason && before.refusal === refusal) return;
+    this.#calls.set(call, { reason, refusal });
     this.#onChange();
   }
 
   end(call: object): void {
-    if (this.#reasons.delete(call)) this.#onChange();
+    if (this.#calls.delete(call)) this.#onChange();
   }
 
   /** Reports `work` while it takes longer than `SLOW_MS`. */
@@ -65,7 +66,7 @@ export async function untilAvailable<Result>(
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof Unavailable)) throw error;
-        waits.set(call, navigator.onLine === false ? 'offline' : error.reason);
+        waits.set(call, navigator.onLine === false ? 'offline' : error.reason, error.refusal);
         await pauseOrOnline(Math.max(error.afterMs, pauseMs(attempt, Math.random())), signal);
       }
     }

@@ -2,7 +2,7 @@
 import { retryAfterMs } from './backoff.ts';
 import type { Bytes } from './bytes.ts';
 import { now, SessionClock } from './clock.ts';
-import { ClientError, Unavailable } from './errors.ts';
+import { ClientError, type Refusal, Unavailable } from './errors.ts';
 import { SLOW_MS, Waits } from './retry.ts';
 import { Routes } from './routes.ts';
 import type { Timeline } from './timeline.ts';
@@ -156,7 +156,10 @@ export class Service {
     const answer = await this.#upload(url, bytes, {}, signal);
     if (isSuccess(answer)) return answer.header('etag') ?? '';
     if (answer.status === 404) throw new NoSuchUpload('unreachable', 'The store does not know the upload.');
-    throw new PartNotSent(`The store responded to a part with ${answer.status}.`, answer.status !== 0);
+    const { status } = answer;
+    const [, code] = /<Code>(\w+)</.exec(answer.text) ?? [];
+    const refusal = status === 0 ? undefined : { status, ...(code && { code }) };
+    throw new PartNotSent(`The store responded to a part with ${status}.`, status !== 0, 0, refusal);
   }
 
   async #putThroughService(
@@ -183,7 +186,7 @@ export class Service {
         throw new PartNotSent('The service takes no parts.', true);
       }
       if (error instanceof Unavailable && error.reason === 'unreachable') {
-        throw new PartNotSent(error.message, true, error.afterMs);
+        throw new PartNotSent(error.message, true, error.afterMs, error.refusal);
       }
       throw error;
     }
@@ -263,10 +266,13 @@ export class Service {
     for (let isRepeated = false; ; isRepeated = true) {
       const token = await this.#tokens.get();
       const answer = await request({ authorization: `Bearer ${token}` });
-      const isRefused = answer.status === 401 || FORBIDDEN.has(readProblem(answer).code ?? '');
+      const problem = readProblem(answer);
+      const isRefused = answer.status === 401 || FORBIDDEN.has(problem.code ?? '');
       if (!isRefused) return answer;
       await this.#tokens.refuse(token);
-      if (isRepeated) throw new Unavailable('unauthorized', `The service refuses the token with ${answer.status}.`);
+      if (!isRepeated) continue;
+      const message = `The service refuses the token with ${answer.status}.`;
+      throw new Unavailable('unauthorized', message, 0, refusalOf(answer, problem));
     }
   }
 }
@@ -281,8 +287,8 @@ export class NoSuchUpload extends Unavailable {}
 class PartNotSent extends Unavailable {
   readonly isReached: boolean;
 
-  constructor(message: string, isReached: boolean, afterMs?: number) {
-    super('unreachable', message, afterMs);
+  constructor(message: string, isReached: boolean, afterMs?: number, refusal?: Refusal) {
+    super('unreachable', message, afterMs, refusal);
     this.isReached = isReached;
   }
 }
@@ -290,6 +296,7 @@ class PartNotSent extends Unavailable {
 interface Problem {
   readonly code?: string;
   readonly detail?: string;
+  readonly requestId?: string;
   readonly partNumbers?: number[];
   readonly receipt?: { readonly reason?: string };
 }
@@ -304,7 +311,7 @@ function readResult(answer: Answer): unknown {
   const isBeingDeleted = code === 'recording-deleted' && !problem.receipt;
   if (isPassing || isBeingDeleted || code === 'recording-being-created' || problem.code === undefined) {
     const afterMs = retryAfterMs(answer.header('retry-after'), answer.header('date'));
-    throw new Unavailable('unreachable', detail, afterMs);
+    throw new Unavailable('unreachable', detail, afterMs, refusalOf(answer, problem));
   }
   throw new ClientError(code, detail, { ...problem, reason: problem.receipt?.reason });
 }
@@ -318,6 +325,11 @@ interface Created {
 function expected<Member>(member: Member, type: 'string' | 'number' | 'object'): NonNullable<Member> {
   if (!member || typeof member !== type) throw new Unavailable('unreachable', 'The response is not of the service.');
   return member;
+}
+
+/** What has no code is not of the service, and may contain anything. */
+function refusalOf({ status }: Answer, { code, detail, requestId }: Problem): Refusal {
+  return code ? { status, code, ...(detail && { detail }), ...(requestId && { requestId }) } : { status };
 }
 
 /** Empty where something else than the service has responded. */

@@ -1,6 +1,6 @@
 // One attempt at an exam: all its recordings, those of an earlier visit included, on one clock.
 import { type Hole, now, SessionClock, serviceTime, TICK_MS } from './clock.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, type Refusal } from './errors.ts';
 import { TypedEventTarget } from './events.ts';
 import { LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf, type StorageWarning } from './local-bytes.ts';
 import { hold, ifFree, whenFree } from './locks.ts';
@@ -11,6 +11,7 @@ import {
   type Recording,
   type RecordingState,
   type StoredRecording,
+  waitingOf,
 } from './recording.ts';
 import { untilAvailable, Waits } from './retry.ts';
 import { type Consent, type RecordingKind, Service, type ServiceOptions } from './service.ts';
@@ -39,8 +40,13 @@ export interface SessionEvents {
     readonly endedRecordingId: string | undefined;
     readonly code: string;
   };
-  /** A problem begins, or is over; `recording.problems` has those that hold. */
-  problem: { readonly recording: Recording; readonly problem: RecordingProblem; readonly isOver: boolean };
+  /** A problem begins, or is over; `recording.problems` has those that hold. `progress.refusal` has later refusals. */
+  problem: {
+    readonly recording: Recording;
+    readonly problem: RecordingProblem;
+    readonly isOver: boolean;
+    readonly refusal?: Refusal;
+  };
   warning: { readonly code: StorageWarning };
   stored: { readonly recording: Recording; readonly stored: StoredRecording };
   failed: { readonly recording: Recording; readonly error: ClientError };
@@ -108,12 +114,14 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
     const each = this.#recordings.map(({ progress }) => progress);
     const sum = (name: 'recordedBytes' | 'storedBytes' | 'backlogBytes') =>
       each.reduce((total, progress) => total + progress[name], 0);
+    const { waiting, refusal } = each.find((progress) => progress.waiting) ?? waitingOf(this.#waits.current);
     return {
       recordedBytes: sum('recordedBytes'),
       storedBytes: sum('storedBytes'),
       backlogBytes: sum('backlogBytes'),
       backlogSeconds: Math.max(0, ...each.map(({ backlogSeconds }) => backlogSeconds)),
-      waiting: each.find(({ waiting }) => waiting !== null)?.waiting ?? this.#waits.reason,
+      waiting,
+      refusal,
     };
   }
 
@@ -218,7 +226,11 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
           onProgress: () => this.emit('progress', { recording }),
           onState: (state) => this.emit('state', { recording, state }),
           onGap: (gap) => this.emit('gap', { recording, gap }),
-          onProblem: (problem, isOver) => this.emit('problem', { recording, problem, isOver }),
+          onProblem: (problem, isOver) => {
+            const { waiting, refusal } = recording.progress;
+            const isRefused = !isOver && problem === waiting && refusal !== null;
+            this.emit('problem', { recording, problem, isOver, ...(isRefused && { refusal }) });
+          },
           onSourceFailed: () => this.#recordAgain(recording, live, 'source-failed'),
           onRestart: (file) => this.#recordNext(recording, file),
           onContinued: ({ recordingId, code }) =>

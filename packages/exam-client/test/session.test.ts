@@ -6,7 +6,7 @@ import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { MIB } from '../../../test/kit/fixtures.ts';
 import { mediaKey } from '../../../test/kit/service.ts';
 import { until } from '../../../test/kit/until.ts';
-import { type ExamSession, startSession } from '../src/session.ts';
+import { type ExamSession, type SessionEvents, startSession } from '../src/session.ts';
 import { type Line, openLine } from './line.ts';
 import { concat, HEAD_BYTES, SYNTHETIC_HEAD, syntheticWebm } from './synthetic-webm.ts';
 
@@ -194,4 +194,101 @@ test('a network that is lost while nothing is sent is a problem at once, and unt
   expect(told).toEqual(['waiting offline', 'offline false']);
   turn('online');
   expect(told.slice(2)).toEqual(['waiting null', 'offline true']);
+});
+
+/** The problems that begin, with what the service or the store said. */
+function watchRefusals() {
+  const told: SessionEvents['problem'][] = [];
+  session.addEventListener('problem', ({ detail }) => void (detail.isOver || told.push(detail)));
+  return async (problem: string) => {
+    await until(() => told.some((of) => of.problem === problem));
+    return told.find((of) => of.problem === problem)?.refusal;
+  };
+}
+
+const json = (status: number, body: object) => Response.json(body, { status });
+const DETAIL = { detail: 'The token has expired.', requestId: 'r-1' };
+const UNSAID = { title: 'No', status: 401, type: 'https://recordings.example/docs' };
+
+test.each<[string, string, () => Response, object]>([
+  [
+    'a refused token',
+    'unauthorized',
+    () => json(401, { code: 'token-expired', ...DETAIL, ...UNSAID }),
+    { status: 401, code: 'token-expired', ...DETAIL },
+  ],
+  [
+    'a token without the scope',
+    'unauthorized',
+    () => json(403, { code: 'scope-missing', detail: 'No.', requestId: 'r-2' }),
+    { status: 403, code: 'scope-missing', detail: 'No.', requestId: 'r-2' },
+  ],
+  [
+    'a store that is down',
+    'unreachable',
+    () => json(503, { code: 'store-unavailable', detail: 'Later.', requestId: 'r-3' }),
+    { status: 503, code: 'store-unavailable', detail: 'Later.', requestId: 'r-3' },
+  ],
+  ['a page of a proxy', 'unreachable', () => new Response('<html>', { status: 502 }), { status: 502 }],
+  [
+    'JSON of another server',
+    'unreachable',
+    () => json(404, { detail: 'https://a.example/?key=secret' }),
+    { status: 404 },
+  ],
+])('the problem that %s causes says what was refused, until it is over', async (_, problem, refuse, refusal) => {
+  const refusalOf = watchRefusals();
+  line.refuse = () => refuse();
+  const { stream } = installRecorders();
+  const recording = session.record('webcam', stream);
+  expect(await refusalOf(problem)).toEqual(refusal);
+  expect(recording.progress).toMatchObject({ waiting: problem, refusal });
+  expect(session.progress).toMatchObject({ waiting: problem, refusal });
+  line.refuse = () => undefined;
+  await until(() => session.progress.waiting === null);
+  expect([recording.progress.refusal, session.progress.refusal]).toEqual([null, null]);
+});
+
+test('a later refusal replaces the earlier one while the problem lasts', async () => {
+  const refusalOf = watchRefusals();
+  line.refuse = () => json(503, { code: 'store-unavailable', detail: 'Later.', requestId: 'r-1' });
+  session.record('webcam', installRecorders().stream);
+  expect(await refusalOf('unreachable')).toMatchObject({ requestId: 'r-1' });
+  let seen = 0;
+  session.addEventListener('progress', () => {
+    if (session.progress.refusal?.code === 'rate-limited') seen += 1;
+  });
+  line.refuse = () => json(429, { code: 'rate-limited', detail: 'Slower.', requestId: 'r-2' });
+  await until(() => seen > 0);
+});
+
+test('a problem without a response has no refusal', async () => {
+  const refusalOf = watchRefusals();
+  line.isOffline = true;
+  session.record('webcam', installRecorders().stream);
+  expect(await refusalOf('unreachable')).toBeUndefined();
+  expect(session.progress).toMatchObject({ waiting: 'unreachable', refusal: null });
+});
+
+test('a part that the store refuses says with which status and code, and has no part of its URL', async () => {
+  const refusalOf = watchRefusals();
+  const Allowed = globalThis.XMLHttpRequest;
+  const refused = {
+    status: 403,
+    responseText: '<Error><Code>AccessDenied</Code><Message>https://store.test/?X-Amz-Signature=1</Message></Error>',
+    send(this: XMLHttpRequest) {
+      setTimeout(() => this.onloadend?.(new Event('loadend') as ProgressEvent));
+    },
+  };
+  // biome-ignore lint/complexity/useArrowFunction: it is called with `new`.
+  const Refusing = function () {
+    return Object.assign(new Allowed(), refused);
+  };
+  Object.assign(globalThis, { XMLHttpRequest: Refusing });
+  const film = [...syntheticWebm({ seconds: 1, bytesPerSecond: 50_000 })];
+  async function* blobs() {
+    for (const bytes of film) yield new Blob([bytes]);
+  }
+  session.record('webcam', blobs(), { mimeType: 'video/webm' });
+  expect(await refusalOf('unreachable')).toEqual({ status: 403, code: 'AccessDenied' });
 });
