@@ -193,7 +193,12 @@ export const cors: DoctorCheck = trying('cors', async (context) => {
   }
   async function check(isSet: boolean): Promise<Verdict> {
     const refusals = (await refusedOrigins(context)).join('; ');
-    if (refusals === '') return ok(`Every origin may upload and play, ${await rulesNote(context)}.`);
+    if (refusals === '') return ok(`Every origin of CORS_ORIGINS may upload and play, ${await rulesNote(context)}.`);
+    if (settings.isEmbedded) {
+      const remedy =
+        'Start serve with these CORS_ORIGINS. The embedded store follows CORS_ORIGINS of serve; doctor --fix sets CORS only in a bucket of your own.';
+      return failed(`Refused: ${refusals}.`, remedy);
+    }
     if (!isSet) {
       const remedy = 'Run doctor --fix: it adds a rule for CORS_ORIGINS and keeps all others.';
       return failed(`Refused: ${refusals}.`, remedy);
@@ -204,10 +209,16 @@ export const cors: DoctorCheck = trying('cors', async (context) => {
     );
   }
   const set = () => inspection.setCorsRule('proctoring-recordings', origins, ['GET', 'PUT', 'HEAD']);
-  return checkAndFix(fix, check, set, 'Set now: every origin of CORS_ORIGINS may upload and play.');
+  return checkAndFix(
+    fix && !settings.isEmbedded,
+    check,
+    set,
+    'Set now: every origin of CORS_ORIGINS may upload and play.',
+  );
 });
 
-async function rulesNote({ inspection }: CheckContext): Promise<string> {
+async function rulesNote({ inspection, settings }: CheckContext): Promise<string> {
+  if (settings.isEmbedded) return 'because the embedded store follows CORS_ORIGINS of serve';
   try {
     const { length } = await inspection.corsRules();
     return length > 0 ? `by ${length} rules of the bucket` : 'by the endpoint itself: the bucket has no rules';

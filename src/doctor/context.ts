@@ -37,6 +37,8 @@ export interface DoctorDependencies extends AttackDependencies {
 }
 
 export interface DoctorSettings {
+  /** Whether the store is the embedded one, which follows `corsOrigins` of `serve` by itself. */
+  readonly isEmbedded: boolean;
   readonly corsOrigins: readonly string[];
   readonly uploads: 'direct' | 'proxy';
   /** The highest part number that a recording may need. */
@@ -55,7 +57,7 @@ export interface TrialContext extends Pick<TrialDependencies, 'store' | 'now'> {
 
 export interface CheckContext extends DoctorDependencies, TrialContext {
   readonly http: RawHttp;
-  /** Whether to set CORS and the rule for stray uploads. */
+  /** Whether to set CORS, unless the store is the embedded one, and the rule for stray uploads. */
   readonly fix: boolean;
 }
 

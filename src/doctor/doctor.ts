@@ -23,8 +23,8 @@ const CHECKS: readonly DoctorCheck[] = [
 ];
 
 /**
- * Never throws for a failure of the store. With `fix` it sets CORS and the rule for stray uploads, and nothing else; all
- * other changes are throw-away keys, which are removed again, also after a check threw.
+ * Never throws for a failure of the store. With `fix` it sets CORS (not in the embedded store) and the rule for stray
+ * uploads, and nothing else; all other changes are throw-away keys, which are removed again, also after a check threw.
  */
 export async function examine(deps: DoctorDependencies, { fix = false } = {}): Promise<DoctorReport> {
   const startedAt = toIso(deps.now());

@@ -133,7 +133,10 @@ checks only the deadlines. The first line, and \`checked\` and \`tooYoung\` in t
     description:
       'Checks that the bucket can be reached, is private and is configured as required, and that known attacks on presigned URLs fail.\nRun it on every new store, and after every upgrade of a store.',
     options: {
-      fix: { type: 'boolean', help: 'set CORS and the lifecycle rule for stray uploads; change nothing else' },
+      fix: {
+        type: 'boolean',
+        help: 'set CORS (not in the embedded store) and the lifecycle rule for stray uploads; change nothing else',
+      },
       json,
     },
     exitCodes: `0 the bucket is fit; 1 it is not; ${COULD_NOT}`,

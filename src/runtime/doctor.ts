@@ -36,7 +36,16 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
       inspection: inspectBucket(client, s3),
       uploadKeyStore: uploadClient && new S3ObjectStore(uploadClient, place),
       hasBatchDelete: () => hasBatchDelete,
-      settings: { corsOrigins, uploads: uploads.mode, maxPartNumber, policy, logRetentionMs, unchecked, isSigning },
+      settings: {
+        isEmbedded: settings.s3 === undefined,
+        corsOrigins,
+        uploads: uploads.mode,
+        maxPartNumber,
+        policy,
+        logRetentionMs,
+        unchecked,
+        isSigning,
+      },
     };
     try {
       const report = await examine(deps, { fix: flags.fix === true });

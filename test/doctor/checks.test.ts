@@ -70,6 +70,7 @@ const urlsAt = (url: string): Given => ({
 const unsigned = (): Given => {
   return {
     settings: {
+      isEmbedded: false,
       corsOrigins: [],
       uploads: 'direct',
       maxPartNumber: 2048,
@@ -81,7 +82,15 @@ const unsigned = (): Given => {
 };
 const withUnchecked = (...unchecked: string[]): Given => {
   return {
-    settings: { corsOrigins: [], uploads: 'direct', maxPartNumber: 2048, unchecked, isSigning: true, ...RETENTION },
+    settings: {
+      isEmbedded: false,
+      corsOrigins: [],
+      uploads: 'direct',
+      maxPartNumber: 2048,
+      unchecked,
+      isSigning: true,
+      ...RETENTION,
+    },
   };
 };
 const clockOff = (ms: number): Given => ({ store: new MemoryStore({ now: () => START_MS }), now: () => START_MS + ms });

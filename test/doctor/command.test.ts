@@ -46,13 +46,16 @@ async function readiness(awaited: string): Promise<string> {
 }
 
 test('doctor refuses a folder without a store, and finds a store fit while no service runs on it', async () => {
-  await installOn();
+  await installOn({ CORS_ORIGINS: 'https://exams.example' });
   const refused = await installation.run('doctor');
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('DATA_DIR: there is no store in ') });
   expect(await readdir(installation.dataDir)).toEqual([]);
   expect(await (await installation.start()).stop('SIGTERM')).toBe(0);
-  const { code, stdout } = await installation.run('doctor');
+  const { code, stdout } = await installation.run('doctor', '--fix');
   expect(stdout).toContain('is fit: 0 failed');
+  expect(stdout.replace(/\s+/g, ' ')).toContain(
+    'Every origin of CORS_ORIGINS may upload and play, because the embedded store follows CORS_ORIGINS of serve.',
+  );
   expect(stdout).toMatch(/✓ {2}part URL \+ x-amz-copy-source /);
   expect(code).toBe(0);
 });

@@ -200,6 +200,17 @@ describe('the doctor', () => {
     const { cors } = await bucketContents(testStore);
     expect(cors.filter(({ ID }) => ID !== 'theirs')).toMatchObject([{ AllowedOrigins: corsOrigins }]);
   });
+
+  test('with --fix sets no CORS in the embedded store, and names the setting that it follows', async () => {
+    const settings = { isEmbedded: true, corsOrigins: ['https://exams.example'] };
+    const { cors } = await bucketContents(testStore);
+    const { checks } = await doctor({ settings, fix: true });
+    expect(find(checks, 'cors')).toMatchObject({
+      status: 'failed',
+      remedy: expect.stringContaining('Start serve with these CORS_ORIGINS'),
+    });
+    expect((await bucketContents(testStore)).cors).toEqual(cors);
+  });
 });
 
 describe('the attacks', () => {

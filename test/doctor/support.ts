@@ -54,6 +54,7 @@ export function doctorFor(testStore: RealStore, options: DoctorOptions = {}): Do
       new S3ObjectStore(open(settings.uploadCredentials), { ...settings, scratchPrefix: DOCTOR_PREFIX }),
     hasBatchDelete: () => true,
     settings: {
+      isEmbedded: false,
       corsOrigins: [],
       uploads: 'direct',
       maxPartNumber: 2048,

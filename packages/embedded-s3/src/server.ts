@@ -35,7 +35,7 @@ export interface EmbeddedS3Options {
   readonly host?: string;
   /** 0, the default, takes any free one. */
   readonly port?: number;
-  /** Origins of browsers, until a PutBucketCors replaces them. */
+  /** Origins of browsers. The rules of a PutBucketCors add to them. */
   readonly allowedOrigins?: string[];
   /** Milliseconds since the epoch: for Date, Last-Modified and expiry. */
   readonly now?: () => number;
@@ -219,7 +219,10 @@ class Endpoint {
   #corsRules(): CorsRule[] {
     const document = this.#bucket.settings.cors;
     if (document === undefined) return this.#originRules;
-    if (this.#corsCache?.document !== document) this.#corsCache = { document, rules: parseCorsRules(document) };
+    if (this.#corsCache?.document !== document) {
+      // The first rule that matches applies: those of the bucket take nothing away from the given origins.
+      this.#corsCache = { document, rules: [...this.#originRules, ...parseCorsRules(document)] };
+    }
     return this.#corsCache.rules;
   }
 }

@@ -380,7 +380,7 @@ describe('cross-origin requests', () => {
     expect(other.headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  test('follow the rules of PutBucketCors instead, which stay over a restart, as lifecycle rules do', async () => {
+  test('follow the rules of PutBucketCors too, which add to the given origins and stay over a restart, as lifecycle rules do', async () => {
     const first = await startStore();
     const more =
       '<AllowedHeader>x-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ExposeHeader>x-amz-request-id</ExposeHeader>' +
@@ -402,8 +402,16 @@ describe('cross-origin requests', () => {
     });
     const secret = { 'access-control-request-headers': 'authorization' };
     expect((await preflight('https://a.school.example', secret)).status).toBe(403);
-    expect((await preflight(ORIGIN)).status).toBe(403);
+    const other = 'https://other.example';
+    expect((await preflight(other)).status).toBe(403);
     const get = { 'access-control-request-method': 'GET', 'access-control-request-headers': '' };
-    expect((await preflight(ORIGIN, get)).headers['access-control-allow-origin']).toBe('*');
+    expect((await preflight(other, get)).headers['access-control-allow-origin']).toBe('*');
+    for (const headers of [(await preflight(ORIGIN)).headers, (await preflight(ORIGIN, get)).headers]) {
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': ORIGIN,
+        'access-control-allow-methods': 'GET, PUT, HEAD',
+        'access-control-expose-headers': 'ETag',
+      });
+    }
   });
 });
