@@ -15,8 +15,9 @@ or cannot compare two values. Called where every rendering passes.
 {{/* Without a registry in the name, a node would ask Docker Hub, where nothing is published. */}}
 {{- define "recordings.wrongWith.image" -}}
 {{- with .Values.image }}
-{{- $registry := first (splitList "/" .repository) }}
-{{- $hasRegistry := and (contains "/" .repository) (regexMatch "[.:]|^localhost$" $registry) }}
+{{- $repository := .repository | default "" }}
+{{- $registry := first (splitList "/" $repository) }}
+{{- $hasRegistry := and (contains "/" $repository) (regexMatch "[.:]|^localhost$" $registry) }}
 {{- if not .repository }}
 image.repository is not set, and no image is published: build one with the Dockerfile, push it to a registry that the cluster reaches, and set image.repository, such as registry.example/proctoring-recordings
 {{- else if not (or $hasRegistry (eq .pullPolicy "Never")) }}

@@ -11,6 +11,8 @@ const FILES = { S3_ACCESS_KEY_ID_FILE: '/run/id', S3_SECRET_ACCESS_KEY_FILE: '/r
 const sharedSecret = (AUTH_SHARED_SECRET: string) => ({ secrets: { AUTH_SHARED_SECRET } });
 const ingress = (values: object) => ({ ingress: { enabled: true, hosts: ['recordings.example'], ...values } });
 const image = (values: object) => ({ image: { repository: 'proctoring-recordings', ...values } });
+/** A value that has a default, and was removed by null. */
+const missing = (key: string) => new RegExp(`${key} is required|missing property '${key}'`);
 
 // Helm 3.17 writes a path with dots, later ones with slashes.
 test.each<[string, object, string | RegExp]>([
@@ -39,6 +41,21 @@ test.each<[string, object, string | RegExp]>([
     image({ repository: '' }),
     /image\.repository is not set, and no image is published: build one .* push it/,
   ],
+  [
+    'an image left blank',
+    image({ repository: null }),
+    /^image\.repository is not set, and no image is published: build one .* push it/m,
+  ],
+  ['a section left blank', { image: null }, missing('image')],
+  ['settings left blank', { settings: null }, missing('settings')],
+  ['a bucket left blank', { settings: { S3_BUCKET: null } }, /S3_BUCKET.*null/],
+  ['a schedule left blank', { sweep: { schedule: null } }, missing('schedule')],
+  ['a number of pods left blank', { replicas: null }, missing('replicas')],
+  ['a network policy left blank', { networkPolicy: { enabled: null } }, missing('enabled')],
+  ['paths left blank', ingress({ tlsEndsElsewhere: true, paths: null }), missing('paths')],
+  ['hosts left blank', ingress({ hosts: null }), 'ingress.hosts is empty'],
+  ['the name of a Secret left blank', { secrets: null, existingSecret: null }, "the store's key is missing"],
+  ['the keys of a Secret left blank', { ...existing(), existingSecretKeys: null }, "the store's key is missing"],
   ['an image without a registry', image({}), /image\.repository: "proctoring-recordings" names no registry/],
   ['one of Docker Hub, unsaid', image({ repository: 'exams/recordings' }), /"exams\/recordings" names no registry/],
   ['a retention without unit', { settings: { RETENTION_UNASSESSED: 30 } }, 'RETENTION_UNASSESSED'],
@@ -171,6 +188,7 @@ test.each([
     ingress({ tlsEndsElsewhere: true, paths: ['/v1', '/docs/problems', '/.well-known/jwks.json'] }),
   ],
   ['an address of its own', { settings: { HOST: '::' } }],
+  ['no one who may read metrics', { networkPolicy: { ingress: [{ podSelector: {} }], monitoring: null } }],
   ['an existing Secret with JWKS', existing('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY')],
   ['secrets in files of others', { ...existing(), existingSecret: '', settings: FILES }],
 ])('taken is %s', async (_what, values) => {
