@@ -275,7 +275,10 @@ export const SETTINGS = {
     'none',
   ),
   LOCAL_S3_PORT: setting(port, '8081', 'The port of the embedded store.', 'none'),
-  S3_ENDPOINT: optional(storeUrl, 'The URL of the S3-compatible store. If not set, the store is AWS S3.'),
+  S3_ENDPOINT: optional(
+    storeUrl,
+    'The URL of the S3-compatible store, without the bucket. If not set, the store is AWS S3.',
+  ),
   S3_PUBLIC_ENDPOINT: optional(
     storeUrl,
     'The URL by which browsers reach the store, if it differs from `S3_ENDPOINT`.',
@@ -571,10 +574,23 @@ function s3Of(value: Values, reader: Reader) {
     reader.problem('S3_REGION', `is not set; ${example}`);
   }
   if (bucket === undefined || region === undefined) return undefined;
+  const withoutBucket = endpointWithoutBucket(endpoint, bucket);
+  if (withoutBucket !== undefined && value.S3_FORCE_PATH_STYLE !== true) {
+    const orElse = 'if this is the host of the store itself, set S3_FORCE_PATH_STYLE to true';
+    reader.problem('S3_ENDPOINT', `must be the endpoint without the bucket: ${withoutBucket}; ${orElse}`);
+  }
   const keyPrefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
   const forcePathStyle = value.S3_FORCE_PATH_STYLE ?? endpoint !== undefined;
   const publicEndpoint = value.S3_PUBLIC_ENDPOINT;
   return { endpoint, publicEndpoint, region, bucket, keyPrefix, forcePathStyle, credentials, uploadCredentials };
+}
+
+/** Undefined when the host does not begin with the bucket, as the consoles of some providers show it. */
+function endpointWithoutBucket(endpoint: string | undefined, bucket: string): string | undefined {
+  if (endpoint === undefined) return undefined;
+  const { protocol, host } = new URL(endpoint);
+  const start = `${bucket.toLowerCase()}.`;
+  return host.startsWith(start) ? `${protocol}//${host.slice(start.length)}` : undefined;
 }
 
 function keyOf(value: Values, reader: Reader, prefix: 'S3_' | 'S3_UPLOAD_') {

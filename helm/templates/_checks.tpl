@@ -38,6 +38,14 @@ settings.S3_REGION is not set: name the region where recordings are kept
 {{- if regexMatch "^(127\\.|localhost$|::1$|\\[::1\\]$)" (toString $settings.HOST) }}
 settings.HOST: "{{ $settings.HOST }}" is reached from inside the pod alone, and the pod would never be ready; leave it out
 {{- end }}
+{{- $endpoint := $settings.S3_ENDPOINT | default "" }}
+{{- $bucketInHost := printf "^(https?://)%s\\." ($settings.S3_BUCKET | default "" | lower | regexQuoteMeta) }}
+{{- if and $settings.S3_BUCKET (not $settings.S3_FORCE_PATH_STYLE) (regexMatch $checks.settings.S3_ENDPOINT.pattern $endpoint) }}
+{{- $origin := regexFind "^https?://[^/]+" $endpoint | lower }}
+{{- if regexMatch $bucketInHost $origin }}
+settings.S3_ENDPOINT must be the endpoint without the bucket: {{ regexReplaceAll $bucketInHost $origin "${1}" }}; if this is the host of the store itself, set settings.S3_FORCE_PATH_STYLE to true
+{{- end }}
+{{- end }}
 {{- range $name, $value := $settings }}
 {{- with get $checks.settings $name }}
 {{- $check := . }}

@@ -93,6 +93,11 @@ test.each<[string, object, string | RegExp]>([
   ],
   ['credentials in a URL', { settings: { S3_ENDPOINT: 'https://key:secret@s3.example' } }, 'S3_ENDPOINT'],
   [
+    'an endpoint with the bucket',
+    { settings: { S3_BUCKET: 'exams', S3_ENDPOINT: 'https://exams.ams3.example:8443/' } },
+    /^settings\.S3_ENDPOINT must be the endpoint without the bucket: https:\/\/ams3\.example:8443; /m,
+  ],
+  [
     'a key without its secret',
     { secrets: { S3_UPLOAD_ACCESS_KEY_ID: 'x' } },
     /secrets has S3_UPLOAD_ACCESS_KEY_ID without/,
@@ -188,6 +193,10 @@ test.each([
     ingress({ tlsEndsElsewhere: true, paths: ['/v1', '/docs/problems', '/.well-known/jwks.json'] }),
   ],
   ['an address of its own', { settings: { HOST: '::' } }],
+  [
+    'a store whose own host begins like the bucket',
+    { settings: { S3_BUCKET: 'exams', S3_ENDPOINT: 'https://exams.example', S3_FORCE_PATH_STYLE: true } },
+  ],
   ['no one who may read metrics', { networkPolicy: { ingress: [{ podSelector: {} }], monitoring: null } }],
   ['an existing Secret with JWKS', existing('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY')],
   ['secrets in files of others', { ...existing(), existingSecret: '', settings: FILES }],
@@ -196,7 +205,7 @@ test.each([
 });
 
 test('credentials in a URL are not shown', async () => {
-  const settings = { S3_ENDPOINT: 'https://key:hunter2@s3.example' };
+  const settings = { S3_BUCKET: 'key', S3_ENDPOINT: 'https://key.x:hunter2@s3.example' };
   const stderr = await refusalOf('minimal', { settings });
   expect(stderr).toMatch(/settings\.S3_ENDPOINT: the value is not allowed; it must be a URL/);
   expect(stderr).not.toContain('hunter2');

@@ -168,6 +168,10 @@ describe('the start is stopped by', () => {
     [{ LOG_LEVEL: 'verbose' }, /^LOG_LEVEL: .*error or warn or info or debug/],
     [{ ...WITH_BUCKET, S3_REGION: '' }, /^S3_REGION: is not set/],
     [{ ...WITH_BUCKET, S3_ENDPOINT: 'ftp://s3.example' }, /^S3_ENDPOINT: .*http/],
+    [
+      { ...WITH_BUCKET, S3_ENDPOINT: 'https://Recordings.ams3.example:8443/' },
+      /^S3_ENDPOINT: must be the endpoint without the bucket: https:\/\/ams3\.example:8443; .*S3_FORCE_PATH_STYLE/,
+    ],
     ...BAD_PREFIXES,
     [{ ...WITH_BUCKET, S3_ACCESS_KEY_ID: 'id' }, /^S3_SECRET_ACCESS_KEY: is not set/],
     [{ ...WITH_BUCKET, S3_UPLOAD_SECRET_ACCESS_KEY: 'x' }, /^S3_UPLOAD_ACCESS_KEY_ID: is not set/],
@@ -207,6 +211,12 @@ describe('the start is stopped by', () => {
     });
     expect(problems).toHaveLength(4);
     expect(problems.join('\n')).not.toMatch(/hunter2/);
+  });
+
+  it('no store whose own host begins like the bucket, if its URLs have the bucket in the path', () => {
+    const endpoint = { S3_ENDPOINT: 'https://recordings.example', S3_FORCE_PATH_STYLE: 'true' };
+    expect(problemsOf({ ...WITH_BUCKET, ...endpoint })).toEqual([]);
+    expect(problemsOf({ ...WITH_BUCKET, S3_ENDPOINT: 'https://recordings2.example' })).toEqual([]);
   });
 
   it('no name that begins like those of other programs', () => {
