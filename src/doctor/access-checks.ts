@@ -14,31 +14,42 @@ import { describe, isSuccess, type RawResponse, unsignedUrl } from './raw-http.t
 import { MEDIA } from './scratch.ts';
 import { clock } from './trials.ts';
 
+/** The check that the store responds, without which nothing is known of it. */
+export const REACHABLE = 'reachable';
+
 /**
  * Whether the store responds, accepts the service's key, and has the same time: one LIST shows all three. The other checks
- * need the first two.
+ * need the first two: the lines end at the first of the two that failed.
  */
-export async function checkReach({ store, now }: DoctorDependencies): Promise<CheckResult[]> {
-  const lines = (reachable: Verdict, credentials: Verdict, time: Verdict) => [
-    { id: 'reachable', name: 'store reachable', ...reachable },
-    { id: 'credentials', name: 'key accepted', ...credentials },
-    { id: clock.id, name: clock.name, ...time },
-  ];
-  const skipped = info('Skipped: the store did not respond.');
+export async function checkReach({ store, now, place }: DoctorDependencies): Promise<CheckResult[]> {
+  const reachable = { id: REACHABLE, name: 'store reachable' };
+  const credentials = { id: 'credentials', name: 'key accepted' };
   const askedAtMs = performance.now();
   try {
     const time = await clock.run({ store, now });
-    return lines(
-      ok(`It responded in ${Math.round(performance.now() - askedAtMs)} ms.`),
-      ok('The key may list the bucket.'),
-      time,
-    );
+    return [
+      { ...reachable, ...ok(`It responded in ${Math.round(performance.now() - askedAtMs)} ms.`) },
+      { ...credentials, ...ok('The key may list the bucket.') },
+      { id: clock.id, name: clock.name, ...time },
+    ];
   } catch (error) {
-    if (isStoreError(error) && error.code !== 'unavailable') return lines(ok('It responds.'), refused(error), skipped);
-    const reason = `No response (${isStoreError(error) ? error.storeCode : 'unknown'}).`;
+    if (isStoreError(error) && error.code !== 'unavailable') {
+      return [
+        { ...reachable, ...ok('It responds.') },
+        { ...credentials, ...refused(error) },
+      ];
+    }
+    const reason = `No usable response from ${hostOf(place)} (${isStoreError(error) ? error.storeCode : 'unknown'}).`;
     const remedy = 'See S3_ENDPOINT, S3_REGION, the network and its policies, and that the store is up.';
-    return lines(failed(reason, remedy), skipped, skipped);
+    return [{ ...reachable, ...failed(reason, remedy) }];
   }
+}
+
+/** As requests name it, without credentials. */
+function hostOf({ endpoint, region, bucket, forcePathStyle }: DoctorDependencies['place']): string {
+  if (endpoint === undefined) return `AWS in ${region}`;
+  const { host } = new URL(endpoint);
+  return forcePathStyle ? host : `${bucket}.${host}`;
 }
 
 function refused({ code, storeCode }: StoreError): Verdict {

@@ -17,7 +17,7 @@ import { type CheckContext, type DoctorCheck, readingCheck, writingCheck } from 
 
 // Object lock makes deletion impossible. Checked by the doctor and by `serve`
 
-export const OBJECT_LOCK = { id: 'object-lock', name: CAPABILITIES['object-lock'].name } as const;
+const OBJECT_LOCK = { id: 'object-lock', name: CAPABILITIES['object-lock'].name } as const;
 
 /** Why the service must not use the bucket; undefined: objects are never locked. @throws StoreError */
 async function lockProblem(inspection: BucketInspection, signal?: AbortSignal): Promise<string | undefined> {

@@ -23,7 +23,7 @@ export interface TrialDependencies {
 export interface AttackDependencies extends TrialDependencies {
   /** The presigner of the service itself. */
   readonly presigner: Presigner;
-  readonly place: Pick<S3Settings, 'endpoint' | 'bucket' | 'keyPrefix'>;
+  readonly place: Pick<S3Settings, 'endpoint' | 'region' | 'bucket' | 'keyPrefix' | 'forcePathStyle'>;
   readonly wait: (milliseconds: number) => Promise<void>;
 }
 

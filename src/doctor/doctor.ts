@@ -1,8 +1,8 @@
 // The doctor: runs every check in order, on throw-away keys, and removes all of them.
 import { toIso } from '../model/times.ts';
 import type { CapabilityId } from '../objectstore/needs.ts';
-import { ACCESS_CHECKS, checkReach, cors } from './access-checks.ts';
-import { BUCKET_CHECKS, checkObjectLock, OBJECT_LOCK } from './bucket-checks.ts';
+import { ACCESS_CHECKS, checkReach, cors, REACHABLE } from './access-checks.ts';
+import { BUCKET_CHECKS, checkObjectLock } from './bucket-checks.ts';
 import { type CheckResult, info, resultOf, type Verdict } from './check.ts';
 import type { CheckContext, DoctorCheck, DoctorDependencies } from './context.ts';
 import { FEATURE_CHECKS } from './feature-checks.ts';
@@ -29,12 +29,15 @@ const CHECKS: readonly DoctorCheck[] = [
 export async function examine(deps: DoctorDependencies, { fix = false } = {}): Promise<DoctorReport> {
   const startedAt = toIso(deps.now());
   const checks = await examineAll(deps, fix);
+  const isReached = checks.every(({ id, status }) => id !== REACHABLE || status === 'ok');
+  const determined = isReached && !deps.signal?.aborted;
   return {
     startedAt,
     finishedAt: toIso(deps.now()),
     endpoint: deps.place.endpoint,
     bucket: deps.place.bucket,
-    fit: checks.every(({ status }) => status !== 'failed'),
+    determined,
+    fit: determined && checks.every(({ status }) => status !== 'failed'),
     checks,
     profile: profileOf(checks),
   };
@@ -46,8 +49,7 @@ const NOT_REMOVABLE = 'what it writes could not be deleted again';
 
 async function examineAll(deps: DoctorDependencies, fix: boolean): Promise<CheckResult[]> {
   const reach = await checkReach(deps);
-  const isReached = reach.every(({ id, status }) => id === clock.id || status === 'ok');
-  if (!isReached) return [...reach, ...skip([OBJECT_LOCK, ...CHECKS, ...ALL_ATTACKS], 'the store did not respond')];
+  if (reach.some(({ id, status }) => id !== clock.id && status !== 'ok')) return reach;
 
   const lock = await checkObjectLock(deps.inspection);
   let mayWrite = lock.status !== 'failed';
@@ -60,7 +62,7 @@ async function examineAll(deps: DoctorDependencies, fix: boolean): Promise<Check
     results.push(result);
   }
   results.push(...(await scratch.cleanUp('clean-up')));
-  if (!mayWrite) return [...results, ...skip(ALL_ATTACKS, NOT_REMOVABLE)];
+  if (!mayWrite) return [...results, ...ALL_ATTACKS.map(({ id, name }) => ({ id, name, ...skipped(NOT_REMOVABLE) }))];
   const attacks = await runAttacks(deps);
   return [...results, ...(deps.settings.uploads === 'proxy' ? attacks.map(asProxied) : attacks)];
 }
@@ -74,10 +76,6 @@ async function runOne(check: DoctorCheck, context: CheckContext, mayWrite: boole
 
 function skipped(why: string): Verdict {
   return info(`Skipped: ${why}.`);
-}
-
-function skip(checks: readonly { id: string; name: string }[], why: string): CheckResult[] {
-  return checks.map(({ id, name }) => ({ id, name, ...skipped(why) }));
 }
 
 /** With `UPLOADS=proxy` no part URL is handed out, so a successful attack on one is only a warning. */

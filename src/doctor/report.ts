@@ -8,6 +8,8 @@ export interface DoctorReport {
   /** Undefined: the provider's own for the region. */
   readonly endpoint: string | undefined;
   readonly bucket: string;
+  /** False when the store did not respond, or the doctor was stopped: then nothing is known, and `fit` is false. */
+  readonly determined: boolean;
   /** False when any check failed: something that is needed is missing or not proven. */
   readonly fit: boolean;
   readonly checks: readonly CheckResult[];
@@ -40,7 +42,7 @@ const MARKS: Readonly<Record<CheckStatus, string>> = { ok: '✓', info: '–', w
 const MIN_REASON_COLUMNS = 30;
 
 /** A mark, a name and a reason on each line, and below it what to do. `columns`: how wide the terminal is. */
-export function toTable({ bucket, endpoint, fit, checks, profile }: DoctorReport, columns = 100): string {
+export function toTable({ bucket, endpoint, determined, fit, checks, profile }: DoctorReport, columns = 100): string {
   const nameColumns = Math.max(...checks.map(({ name }) => name.length));
   const indent = ' '.repeat(nameColumns + 5);
   const reasonColumns = Math.max(MIN_REASON_COLUMNS, columns - indent.length);
@@ -52,6 +54,9 @@ export function toTable({ bucket, endpoint, fit, checks, profile }: DoctorReport
   });
   const count = (wanted: CheckStatus) => checks.filter(({ status }) => status === wanted).length;
   const title = `Bucket ${bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
+  if (!determined) {
+    return `${[title, '', ...lines, '', 'It could not be determined whether the bucket is fit.'].join('\n')}\n`;
+  }
   const does = [...PROFILE_LINES].map(([id, label]) => `   ${label}: ${profile[id]}`);
   const verdict = `The bucket ${fit ? 'is fit' : 'is NOT fit'}: ${count('failed')} failed, ${count('warning')} warned.`;
   return `${[title, '', ...lines, '', 'What this store does:', ...does, '', verdict].join('\n')}\n`;

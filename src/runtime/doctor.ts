@@ -13,9 +13,6 @@ import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { listenForStop } from './shutdown.ts';
 import { type OpenedStore, onStore, type Switches } from './store.ts';
 
-/** The check that the store responds, without which nothing is known of it. */
-const REACHABLE = 'reachable';
-
 /** Exit code 0 only if the bucket is fit; 1 if not; 2 if that is not known. A stop removes the throw-away keys first. */
 export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, opened }) => {
@@ -50,8 +47,7 @@ export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promis
     try {
       const report = await examine(deps, { fix: flags.fix === true });
       process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : toTable(report, process.stdout.columns));
-      const isReached = report.checks.every(({ id, status }) => id !== REACHABLE || status === 'ok');
-      if (!isReached || stop.signal.aborted) return 2;
+      if (!report.determined) return 2;
       return report.fit ? 0 : 1;
     } finally {
       uploadClient?.destroy();

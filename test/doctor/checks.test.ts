@@ -217,11 +217,8 @@ test('a report has a mark, a name and a reason on each line, a remedy below what
     line('note', 'info', 'Note.', null),
   ];
   const place = { endpoint: 'https://store.example', bucket: 'recordings' };
-  const linesIn = (columns: number) =>
-    toTable(
-      { startedAt: '', finishedAt: '', ...place, fit: false, checks, profile: { versioning: 'off' } },
-      columns,
-    ).split('\n');
+  const report = { startedAt: '', finishedAt: '', ...place, determined: true, fit: false, checks };
+  const linesIn = (columns: number) => toTable({ ...report, profile: { versioning: 'off' } }, columns).split('\n');
   const lines = linesIn(200);
   expect(lines[0]).toBe('Bucket recordings at https://store.example');
   expect(lines).toEqual(expect.arrayContaining(['✓  short          Good.', '!  odd            Odd.']));
@@ -230,6 +227,8 @@ test('a report has a mark, a name and a reason on each line, a remedy below what
   expect(lines.join()).not.toContain('not shown');
   expect(lines).toContain('   versions: off');
   expect(lines.at(-2)).toBe('The bucket is NOT fit: 1 failed, 1 warned.');
+  const unknown = toTable({ ...report, determined: false, profile: {} }, 200).split('\n');
+  expect(unknown.at(-2)).toBe('It could not be determined whether the bucket is fit.');
   for (const columns of [60, 120]) {
     expect(Math.max(...linesIn(columns).map(({ length }) => length))).toBeLessThanOrEqual(columns);
   }

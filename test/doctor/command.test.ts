@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
+import { freePort } from '../../demo/free-port.ts';
 import type { DoctorReport } from '../../src/doctor/report.ts';
 import type { S3Credentials, S3Settings } from '../../src/objectstore/s3/client.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
@@ -87,7 +88,18 @@ test('on a store with holes doctor exits with 1 and prints no secret, and serve 
 
 test('while the store is down doctor exits with 2, because nothing is known of the bucket, and serve waits; it ends when it finds that the store locks objects', async () => {
   await installOnHoled({ status: 503 });
-  expect(await installation.run('doctor')).toMatchObject({ code: 2, stdout: expect.stringContaining('is NOT fit') });
+  const closedEndpoint = `http://127.0.0.1:${await freePort()}`;
+  for (const [endpoint, cause] of [
+    [closedEndpoint, 'ECONNREFUSED'],
+    [holed.endpoint, ''],
+  ] as const) {
+    installation.env.S3_ENDPOINT = endpoint;
+    const { code, stdout } = await installation.run('doctor');
+    expect(code).toBe(2);
+    expect(stdout.replace(/\s+/g, ' ')).toContain(`No usable response from ${new URL(endpoint).host} (${cause}`);
+    expect(stdout).not.toMatch(/Skipped|What this store does/);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('It could not be determined whether the bucket is fit.');
+  }
   expect(await installation.run('doctor', '--repair')).toMatchObject({ code: 2, stdout: '' });
   const waiting = installation.launch();
   const closed = once(waiting.process, 'close');
