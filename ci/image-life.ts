@@ -49,6 +49,11 @@ async function live(image: ImageConfig): Promise<void> {
   crun('exec', service.id, ...image.Healthcheck.Test.slice(1));
   say('health', 'the image’s own check says 0');
 
+  for (const path of ['/docs', '/docs/scalar.js', '/docs/problems', '/openapi.json']) {
+    assert.equal((await fetch(base() + path)).status, 200, path);
+  }
+  say('docs', 'the reference, its script, the problems and the OpenAPI document are served');
+
   const recordings = await record();
   const swept = await sweepUntilDeleted(command, recordings.length);
   say('sweep', `${swept.deleted.recordings} recordings deleted, ${swept.failed} failed`);

@@ -18,16 +18,6 @@ export function referenceRoutes(): Readonly<Record<string, Handlers>> {
 
 const DOCUMENT = '/openapi.json';
 
-/** Every language in which Scalar can write an example but the shell: curl runs as it stands, and there is an SDK. */
-const HIDDEN_CLIENTS = {
-  ...Object.fromEntries(
-    'c clojure csharp dart fsharp go http java js kotlin node objc ocaml php powershell python r ruby rust swift'
-      .split(' ')
-      .map((language) => [language, true]),
-  ),
-  shell: ['wget', 'httpie'],
-};
-
 /** https://scalar.com/products/api-references/configuration: nothing that calls another host. */
 const CONFIGURATION = {
   url: DOCUMENT,
@@ -41,7 +31,6 @@ const CONFIGURATION = {
   hideTestRequestButton: true,
   documentDownloadType: 'direct',
   defaultOpenAllTags: true,
-  hiddenClients: HIDDEN_CLIENTS,
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
 };
 
@@ -54,19 +43,45 @@ const START = `Scalar.createApiReference('#reference', {
   authentication: { preferredSecurityScheme: 'bearer' },
 });`;
 
-/** Enough contrast for small text (WCAG 2.2, 1.4.3), which the colours of Scalar do not have on its backgrounds. */
+/**
+ * Attributes that no setting of Scalar corrects, and that axe finds: the search does not say that its results are displayed, and
+ * has an alert as a result where there is none; the example responses of every call are a landmark with the same name as those of
+ * other calls; a list that opens above the page is outside every landmark.
+ */
+const CORRECT = `new MutationObserver(() => {
+  const correct = (selector, attributes) => {
+    for (const element of document.querySelectorAll(selector))
+      for (const [name, value] of Object.entries(attributes))
+        value === null ? element.removeAttribute(name) : element.setAttribute(name, value);
+  };
+  correct('[role=combobox]:not([aria-expanded])', { 'aria-expanded': 'true' });
+  correct('[role=listbox] [role=alert]', { role: 'option', 'aria-selected': 'false', 'aria-disabled': 'true' });
+  correct('.response-card[role=region]', { role: null, 'aria-label': null, 'aria-labelledby': null });
+  correct('body > .scalar-app:not([id], [role]):has([role=listbox])', { role: 'region', 'aria-label': 'Choices' });
+  correct('body > .scalar-app[role]:not(:has([role=listbox]))', { role: null, 'aria-label': null });
+}).observe(document.body, { childList: true, subtree: true });`;
+
+/**
+ * Enough contrast for small text (WCAG 2.2, 1.4.3), which the colours of Scalar do not have on its backgrounds: of the page, and
+ * of the curl command, which is dark in both schemes. Without the choice of another language: curl runs as it stands, and there
+ * is an SDK. The examples of a property open within its width, which they exceed on a phone.
+ */
 const STYLE = `
 body { margin: 0; }
-body.light-mode {
+body.light-mode, body .light-mode {
   --scalar-color-2: #4a4a4a; --scalar-color-3: #636363; --scalar-color-accent: #0b5cad;
   --scalar-color-green: #00704a; --scalar-color-red: #c0152a; --scalar-color-yellow: #7a5a00;
   --scalar-color-blue: #0064a8; --scalar-color-orange: #a83a00; --scalar-color-purple: #6a3fc8;
 }
-body.dark-mode {
+body.dark-mode, body .dark-mode {
   --scalar-color-2: #c4c4c4; --scalar-color-3: #a6a6a6; --scalar-color-accent: #7db8ff;
   --scalar-color-green: #3fd69b; --scalar-color-red: #ff7b7b; --scalar-color-yellow: #f0c75e;
   --scalar-color-blue: #6cb8ff; --scalar-color-orange: #ff9d5c; --scalar-color-purple: #c0a2ff;
 }
+body .scalar-reference-intro-clients, body [data-testid=client-picker] { display: none !important; }
+body > .scalar-app > .z-context:empty { display: none; }
+body .property-example { position: static !important; }
+body .property-example-value-list { left: 0 !important; transform: none !important; translate: none !important; max-width: 100% !important; }
 `;
 
 const PAGE = [
@@ -77,7 +92,7 @@ const PAGE = [
   '<noscript><main><h1>Proctoring recordings: API reference</h1><p>This page needs JavaScript. ',
   `Without it, read <a href="${DOCUMENT}">the OpenAPI document</a> and <a href="/docs/problems">the problems</a>.`,
   '</p></main></noscript>',
-  `<script src="${SCRIPT}"></script><script>${START}</script></body></html>`,
+  `<script>${CORRECT}</script><script src="${SCRIPT}"></script><script>${START}</script></body></html>`,
 ].join('\n');
 
 const hashOf = (script: string) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
@@ -85,7 +100,7 @@ const hashOf = (script: string) => `'sha256-${createHash('sha256').update(script
 /** Scalar writes style elements and attributes while it runs, without a nonce. Of scripts there are no others than these. */
 const POLICY = [
   "default-src 'none'",
-  `script-src 'self' ${hashOf(LEAD_ON)} ${hashOf(START)}`,
+  `script-src 'self' ${[LEAD_ON, CORRECT, START].map(hashOf).join(' ')}`,
   "style-src 'unsafe-inline'",
   "connect-src 'self'",
   'img-src data:',

@@ -4,14 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'puppeteer-core';
 import { until } from '../kit/until.ts';
+import { expectAccessible } from './accessibility.ts';
 import { openSite, type Site } from './site.ts';
 
-const AXE = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
-const WIDE = { width: 1280, height: 900 };
-const NARROW = { width: 390, height: 844 };
 const TABS_AT_MOST = 60;
-const AXE_RUN = `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
-  nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(' '))))`;
 const VIDEOS = "[...document.querySelectorAll('#videos video')]";
 const REFUSED = "Promise.reject(new DOMException('refused', 'NotAllowedError'))";
 
@@ -57,7 +53,7 @@ async function visit(language?: string, script = ''): Promise<Visit> {
     seen.questions.push(dialog.type());
     await dialog.accept();
   });
-  await page.setViewport(WIDE);
+  await page.setViewport({ width: 1280, height: 900 });
   await page.evaluateOnNewDocument(script);
   await page.goto(`${site.service.url}/demo`);
   if (language !== undefined) {
@@ -122,18 +118,7 @@ async function untilPlayable(page: Page, count: number): Promise<void> {
   await page.waitForFunction(`${VIDEOS}.length === ${count} && ${VIDEOS}.every(({ readyState }) => readyState >= 2)`);
 }
 
-/** In light and dark mode axe finds nothing wrong, and on a phone nothing overflows. */
-async function look(page: Page): Promise<void> {
-  for (const value of ['light', 'dark']) {
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }]);
-    for (const viewport of [NARROW, WIDE]) {
-      await page.setViewport(viewport);
-      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-    }
-    await page.evaluate(AXE);
-    expect(await page.evaluate(AXE_RUN)).toEqual([]);
-  }
-}
+const look = (page: Page) => expectAccessible(page, 'the page at /demo');
 
 /** From the check to the recording: from the devices, or with a test picture and without the screen. */
 async function begin(page: Page, from: 'devices' | 'test picture' = 'test picture'): Promise<void> {

@@ -1,7 +1,7 @@
 // The page that checks proofs, receipts and steps, opened from the disk without a network: what it says of good files, tampered
 // ones, large ones and those of another kind.
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,14 +9,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { consistencyProof, inclusionProof, leafHash, rootOf, toBase64 } from '@proctoring-recordings/receipt-verifier';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { claimsOf, DAY_MS, deletionOf, install } from '../../packages/receipt-verifier/test/service.ts';
+import { expectAccessible } from './accessibility.ts';
 import { BROWSER, launchOptions } from './site.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
-const AXE = await readFile(join(ROOT, 'node_modules/axe-core/axe.min.js'), 'utf8');
-const AXE_RUN = `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
-  nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(' '))))`;
-const WIDE = { width: 1280, height: 900 };
-const NARROW = { width: 390, height: 844 };
 
 const { file, checkpoints, keys, key, deletions } = install(200);
 const leaves = file.entries.map((entry) => leafHash(Buffer.from(entry)));
@@ -88,7 +84,7 @@ async function visit(language = 'en', script = ''): Promise<{ page: Page; compla
   page.on('request', (request) => {
     if (request.url() !== url && !request.url().startsWith('data:')) complaints.push(request.url());
   });
-  await page.setViewport(WIDE);
+  await page.setViewport({ width: 1280, height: 900 });
   await page.setOfflineMode(true);
   await page.evaluateOnNewDocument(script);
   await page.goto(url);
@@ -138,18 +134,7 @@ async function refusal(page: Page): Promise<string> {
   return textOf(page, '#problem');
 }
 
-/** In light and dark mode axe finds nothing wrong, and on a phone nothing overflows. */
-async function look(page: Page): Promise<void> {
-  for (const value of ['light', 'dark']) {
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value }]);
-    for (const viewport of [NARROW, WIDE]) {
-      await page.setViewport(viewport);
-      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-    }
-    await page.evaluate(AXE);
-    expect(await page.evaluate(AXE_RUN)).toEqual([]);
-  }
-}
+const look = (page: Page) => expectAccessible(page, 'the page of the verifier');
 
 test.each([
   ['en', /^✓ The proof holds\.\s+Organisation \(tenant\) university\./, /Yes\./, /3 hours before its deadline/],

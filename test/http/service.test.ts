@@ -58,7 +58,7 @@ it('the root leads a browser and a script to the documentation', async () => {
   expect(await response.text()).toContain('/docs');
 });
 
-it('the reference runs two scripts that its policy names and one file of the service, and calls nothing else', async () => {
+it('the reference runs the scripts that its policy names and one file of the service, and calls nothing else', async () => {
   const { text, headers } = await api.agent.get('/docs');
   const scripts = [...text.matchAll(/<script>(.*?)<\/script>/gs)].map(([, script = '']) =>
     hash('sha256', script, 'base64'),
