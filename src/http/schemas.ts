@@ -567,7 +567,7 @@ export const problem = z
   .looseObject({
     type: z.string().describe('A link to the explanation of the code, relative to the request.'),
     title: z.string(),
-    status: z.int(),
+    status: z.int().min(400).max(599),
     detail: z.string().describe('What went wrong with this request, for people.'),
     code: z.string().describe('Stable. Programs decide by this member.'),
     requestId: z.string().describe('Give this to the operator, who finds the request in the log.'),
