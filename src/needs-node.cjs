@@ -9,7 +9,9 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 
 /** What to do: in a clone, npm may have installed a Node, or can. */
 function remedy() {
-  if (!fs.existsSync(path.join(root, 'node_modules'))) return 'run "npm ci", which installs it here';
+  const isNewClone =
+    fs.existsSync(path.join(root, 'package-lock.json')) && !fs.existsSync(path.join(root, 'node_modules'));
+  if (isNewClone) return 'run "npm ci", which installs it here';
   const own = path.join(root, 'node_modules/node');
   if (fs.existsSync(path.join(own, 'bin/node'))) return 'use the one in node_modules/.bin';
   return `install it${fs.existsSync(own) ? ', or run "npm rebuild node --ignore-scripts=false", which installs it here' : ''}`;

@@ -51,6 +51,7 @@ test('in a clone it says where one is, or how npm installs one', async () => {
     const { stderr } = await run(await clone(...files), [asOld('20.20.2'), GUARD]);
     return stderr.replace(/^.*\): /, '');
   };
+  expect(await remedy('package-lock.json')).toBe('run "npm ci", which installs it here\n');
   expect(await remedy('node_modules/node/bin/node')).toBe('use the one in node_modules/.bin\n');
   expect(await remedy('node_modules/node/package.json')).toBe(
     'install it, or run "npm rebuild node --ignore-scripts=false", which installs it here\n',
