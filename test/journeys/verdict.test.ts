@@ -27,6 +27,8 @@ import { QUIRKS, type Quirk } from './quirks.ts';
 
 const PART = Buffer.concat([webm, Buffer.alloc(5 * MIB - webm.length)]);
 const NO_QUIRK: Quirk = () => undefined;
+/** Every second one; all of them where TEST_ALL is set, as it is in ci/full. */
+const TRIED = QUIRKS.filter((_, place) => process.env.TEST_ALL || place % 2 === 0);
 
 type QuirkyStore = Awaited<ReturnType<typeof storeWith>>;
 
@@ -170,7 +172,7 @@ describe('the doctor tells the truth of', () => {
       expect((await good.list('')).objects).toEqual([]);
     });
   } else {
-    test.each(QUIRKS)('a store that $name', async ({ quirk, isFit }) => {
+    test.each(TRIED)('a store that $name', async ({ quirk, isFit }) => {
       const failures = await failuresOn(await storeWith(quirk));
       if (isFit) expect(failures).toEqual([]);
       else expect(failures).not.toEqual([]);

@@ -1,5 +1,5 @@
 // The corruptions on a real store: the embedded one, or the one that TEST_S3_ENDPOINT names. Some of them, or, where
-// TEST_ALL_CORRUPTIONS is set, all: `ci/full` does so.
+// TEST_ALL is set, all: `ci/full` does so.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts';
 import type { TestService } from '../kit/service.ts';
@@ -10,7 +10,7 @@ import { type Built, build, LATER_MS, OPTIONS } from './bucket.ts';
 import { CORRUPTIONS, putMedia } from './corruptions.ts';
 
 /** One of so many in an ordinary run. */
-const EVERY = process.env.TEST_ALL_CORRUPTIONS ? 1 : 24;
+const EVERY = process.env.TEST_ALL ? 1 : 24;
 /**
  * An upload that was ended cannot be opened again under its id. And the embedded store's dates of uploads never go back, as
  * the clock does here after each: one that is begun would stay young.

@@ -47,7 +47,10 @@ test('an outage that is longer than the deletion margin is told in seconds, alik
   expect(late).toBe(figures.late);
 });
 
-test.each(MISTAKES)('it is caught that $name', async (mistake) => {
+/** Every second one; all of them where TEST_ALL is set, as it is in ci/full. */
+const TRIED = MISTAKES.filter((_, place) => process.env.TEST_ALL || place % 2 === 0);
+
+test.each(TRIED)('it is caught that $name', async (mistake) => {
   const { broken } = await simulateYear({ ...WEEKS, days: 10, recordings: 200, mistake, troubles: mistake.troubles });
   expect(broken).toContain(mistake.breaks);
 });

@@ -4,7 +4,7 @@ import { MISTAKES } from './mistakes.ts';
 import { judge, RULES } from './oracle.ts';
 import { Session } from './session.ts';
 
-const SESSIONS = 25;
+const SESSIONS = 12;
 const CLEAN_SESSIONS = 5;
 const seeds = (count: number) => Array.from({ length: count }, (_, place) => place + 1);
 
