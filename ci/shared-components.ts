@@ -21,15 +21,17 @@ export function shareComponents(paths: Paths): {
   const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
   const parameters = shared(
     operations.flatMap(({ operationId, parameters }) =>
-      parameters.map((value) => ({ operationId, name: typeof value.name === 'string' ? value.name : '', value })),
+      parameters
+        .filter((value) => !isUnion(value))
+        .map((value) => ({ operationId, name: typeof value.name === 'string' ? value.name : '', value })),
     ),
-    { isAlwaysShared: () => false, plainNameOf: pascalCase },
+    { isAlwaysShared: () => false, kind: 'Parameter', plainNameOf: pascalCase },
   );
   const responses = shared(
     operations.flatMap(({ operationId, responses }) =>
       Object.entries(responses).map(([name, value]) => ({ operationId, name, value })),
     ),
-    { isAlwaysShared: isError, plainNameOf: (status) => (isError(status) ? 'Problem' : 'Response') + status },
+    { isAlwaysShared: isError, kind: '', plainNameOf: (status) => (isError(status) ? 'Problem' : 'Response') + status },
   );
   const described = (operation: DescribedOperation): DescribedOperation => ({
     ...operation,
@@ -42,6 +44,11 @@ export function shareComponents(paths: Paths): {
   };
 }
 
+/** Some generators give the alternatives of a shared parameter no name of their own: it is described with each call. */
+function isUnion({ schema }: JsonObject): boolean {
+  return typeof schema === 'object' && schema !== null && 'anyOf' in schema;
+}
+
 function isError(status: string): boolean {
   return Number(status) >= 400;
 }
@@ -49,7 +56,16 @@ function isError(status: string): boolean {
 /** The values to be shared, as JSON, with their names: the one of a kind that is used most often has the plain name. */
 function shared(
   uses: readonly Use[],
-  { isAlwaysShared, plainNameOf }: { isAlwaysShared: (name: string) => boolean; plainNameOf: (name: string) => string },
+  {
+    isAlwaysShared,
+    kind,
+    plainNameOf,
+  }: {
+    isAlwaysShared: (name: string) => boolean;
+    /** Ends each name. Some generators demand that no schema has the name of a parameter. */
+    kind: string;
+    plainNameOf: (name: string) => string;
+  },
 ): Map<string, string> {
   const names = new Map<string, string>();
   for (const [name, ofName] of Map.groupBy(uses, (use) => use.name)) {
@@ -58,7 +74,7 @@ function shared(
       .toSorted(([, a], [, b]) => b.length - a.length);
     for (const [index, [json, users]] of variants.entries()) {
       const operationId = users[0]?.operationId ?? '';
-      names.set(json, index === 0 ? plainNameOf(name) : pascalCase(operationId) + pascalCase(name));
+      names.set(json, (index === 0 ? plainNameOf(name) : pascalCase(operationId) + pascalCase(name)) + kind);
     }
   }
   return names;

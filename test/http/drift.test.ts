@@ -181,6 +181,10 @@ describe('the OpenAPI document', () => {
     );
     expect(refs).toEqual(new Set(names));
     expect(text.match(/"\$ref":"(?!#\/components\/)/)).toBeNull();
+    const typed = ['schemas', 'parameters', 'responses'] as const;
+    const typeNames = typed.flatMap((kind) => Object.keys(described.components[kind] ?? {}));
+    // Some generators make a type of each, in one name space.
+    expect(typeNames.length).toBe(new Set(typeNames).size);
   });
 
   it('groups every call by one caller, and describes each caller', () => {
