@@ -7,6 +7,7 @@ import {
   type RandomBytes,
   type RecordingRef,
 } from '../model/ids.ts';
+import { memoize } from '../model/memoize.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import {
   type DeleteFailure,
@@ -71,7 +72,7 @@ export class Bucket {
   readonly #now: () => number;
   readonly #randomBytes: RandomBytes;
   readonly #signer: Signer | undefined;
-  #versioned: Promise<boolean> | undefined;
+  readonly #versioned = memoize(() => this.store.isVersioned());
 
   constructor({ store, policy, now, randomBytes, signer }: BucketContext) {
     this.store = store;
@@ -274,11 +275,7 @@ export class Bucket {
 
   /** Whether the bucket keeps versions; one request, however often it is called. */
   isVersioned(): Promise<boolean> {
-    this.#versioned ??= this.store.isVersioned().catch((error: unknown) => {
-      this.#versioned = undefined;
-      throw error;
-    });
-    return this.#versioned;
+    return this.#versioned();
   }
 
   /** Deletes objects of a recording permanently, versions included. @throws StoreError also when a key is refused */

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import { memoize } from '../model/memoize.ts';
 import type { Handler, Handlers } from './request.ts';
 import { sendTagged } from './response.ts';
 
 const SCRIPT = '/docs/scalar.js';
-/** Of a build, in `dist`; sources have none. */
+/** Written by `npm run build`. It does not exist when the service runs from sources. */
 const BUILT_SCRIPT = new URL('../docs/scalar.js.gz', import.meta.url);
 
 /** By path, then by method. */
@@ -34,8 +35,8 @@ const CONFIGURATION = {
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
 };
 
-/** The `type` of a problem leads to /docs#problem-<code>. A fragment is not sent, so only the page can lead on. */
-const LEAD_ON = "if (/^#problems?(-|$)/.test(location.hash)) location.replace('/docs/problems' + location.hash);";
+/** The `type` of a problem leads to /docs#problem-<code>. A browser does not send the fragment, so the page itself redirects. */
+const REDIRECT = "if (/^#problems?(-|$)/.test(location.hash)) location.replace('/docs/problems' + location.hash);";
 
 const START = `Scalar.createApiReference('#reference', {
   ...${JSON.stringify(CONFIGURATION)},
@@ -44,9 +45,9 @@ const START = `Scalar.createApiReference('#reference', {
 });`;
 
 /**
- * Attributes that no setting of Scalar corrects, and that axe finds: the search does not say that its results are displayed, and
- * has an alert as a result where there is none; the example responses of every call are a landmark with the same name as those of
- * other calls; a list that opens above the page is outside every landmark.
+ * Corrects attributes for which Scalar has no setting, and which axe reports. The search does not say that its results are shown,
+ * and shows an alert inside the list if there are none. The example responses of all calls are landmarks with one name. A list
+ * that opens above the page is outside every landmark.
  */
 const CORRECT = `new MutationObserver(() => {
   const correct = (selector, attributes) => {
@@ -62,9 +63,9 @@ const CORRECT = `new MutationObserver(() => {
 }).observe(document.body, { childList: true, subtree: true });`;
 
 /**
- * Enough contrast for small text (WCAG 2.2, 1.4.3), which the colours of Scalar do not have on its backgrounds: of the page, and
- * of the curl command, which is dark in both schemes. Without the choice of another language: curl runs as it stands, and there
- * is an SDK. The examples of a property open within its width, which they exceed on a phone.
+ * Gives small text enough contrast (WCAG 2.2, 1.4.3) on the page and on the curl command, which is dark in both schemes. Hides
+ * the choice of other languages: curl runs as it is, and there is an SDK. Keeps the examples of a property within its width on
+ * a phone.
  */
 const STYLE = `
 body { margin: 0; }
@@ -88,7 +89,7 @@ const PAGE = [
   '<!doctype html><html lang="en"><head><meta charset="utf-8">',
   '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">',
   `<title>Proctoring recordings: API reference</title><style>${STYLE}</style></head><body>`,
-  `<script>${LEAD_ON}</script><div id="reference"></div>`,
+  `<script>${REDIRECT}</script><div id="reference"></div>`,
   '<noscript><main><h1>Proctoring recordings: API reference</h1><p>This page needs JavaScript. ',
   `Without it, read <a href="${DOCUMENT}">the OpenAPI document</a> and <a href="/docs/problems">the problems</a>.`,
   '</p></main></noscript>',
@@ -97,10 +98,10 @@ const PAGE = [
 
 const hashOf = (script: string) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
 
-/** Scalar writes style elements and attributes while it runs, without a nonce. Of scripts there are no others than these. */
+/** Scalar writes style elements and attributes while it runs, without a nonce. These are the only scripts. */
 const POLICY = [
   "default-src 'none'",
-  `script-src 'self' ${[LEAD_ON, CORRECT, START].map(hashOf).join(' ')}`,
+  `script-src 'self' ${[REDIRECT, CORRECT, START].map(hashOf).join(' ')}`,
   "style-src 'unsafe-inline'",
   "connect-src 'self'",
   'img-src data:',
@@ -115,10 +116,10 @@ const sendPage: Handler = (req, res) => {
   sendTagged(req, res.type('html'), PAGE);
 };
 
-/** Either form is held once, however many clients are slow to read it. */
+/** Holds each form in memory once, however many clients read it slowly. */
 function scriptHandler(): Handler {
-  const compressed = onDemand(loadScript);
-  const plain = onDemand(async () => promisify(gunzip)(await compressed()));
+  const compressed = memoize(loadScript);
+  const plain = memoize(async () => promisify(gunzip)(await compressed()));
   return async (req, res) => {
     const isCompressed = req.acceptsEncodings('gzip') !== false;
     const script = await (isCompressed ? compressed() : plain());
@@ -129,21 +130,13 @@ function scriptHandler(): Handler {
   };
 }
 
-function onDemand<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
 async function loadScript(): Promise<Buffer> {
   return existsSync(BUILT_SCRIPT) ? readFile(BUILT_SCRIPT) : scriptOfPackage();
 }
 
 /**
- * The script with all that it needs, compressed. Of Scalar's packages the one for Fastify has it and few dependencies (13
- * packages; `@scalar/api-reference` brings 260): this is the route by which its plugin serves it.
+ * The whole script, compressed. It is taken from the route of the plugin for Fastify, because that package has 13 dependencies,
+ * and `@scalar/api-reference` has 260.
  */
 async function scriptOfPackage(): Promise<Buffer> {
   const { default: plugin } = await import('@scalar/fastify-api-reference');

@@ -6,6 +6,7 @@ import type { Settings } from '../config.ts';
 import { DEMO_EXAM, DEMO_ROLES, type DemoFiles, type DemoPage, type DemoRole } from '../http/routes/demo.ts';
 import { MINUTE_MS } from '../model/durations.ts';
 import type { AttemptRef } from '../model/ids.ts';
+import { memoize } from '../model/memoize.ts';
 import { claimsOf, signToken } from './token.ts';
 import { NAME, VERSION } from './version.ts';
 
@@ -25,9 +26,8 @@ export function demoOrigins({ s3, auth, uploads, port }: Settings): string[] {
 export function demoPage(settings: Settings, storeOrigin: string, sharedSecret: string): DemoPage | undefined {
   const origins = demoOrigins(settings);
   if (origins.length === 0) return undefined;
-  let files: Promise<DemoFiles> | undefined;
   return {
-    files: () => (files ??= loadFiles()),
+    files: memoize(loadFiles),
     origins,
     storeOrigin,
     deleteLeadMs: settings.deleteLeadMs,
@@ -63,7 +63,7 @@ async function loadScript(): Promise<Buffer> {
 /** What a first start prints: where to look, and how to get a token. Only with a generated secret. */
 export function welcome(settings: Settings, port: number): string {
   const url = `http://localhost:${port}`;
-  // From sources npm runs the command; built, there may be no npm.
+  // From sources, npm runs the command. A built service may have no npm.
   const command = import.meta.url.endsWith('.ts') ? 'npm run --silent token --' : `${NAME} token`;
   const lines: readonly (readonly [string, string])[] = [
     ...(demoOrigins(settings).length > 0 ? [['Try it in a browser', `${url}/demo`] as const] : []),

@@ -2,6 +2,7 @@
 // the recording by the XML of its tags. So tagging is tried first on a throw-away key.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectTaggingCommand, PutObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
+import { memoize } from '../../model/memoize.ts';
 import { deleteOrThrow, type ObjectStore } from '../object-store.ts';
 import { isStoreError, type StoreError } from '../store-error.ts';
 import { isMissing } from './responses.ts';
@@ -26,17 +27,13 @@ export function taggingOn(options: TaggingOptions): Pick<ObjectStore, 'tag' | 't
   const scratchKey = `${options.scratchPrefix}tagging-${crypto.randomUUID()}`;
   let isOff = false;
   /** Callers share one trial; one during which the store was unavailable is repeated. */
-  let trial: Promise<boolean> | undefined;
+  const trial = memoize(tryOut);
 
   /** Undefined when tagging does not work, or the object does not exist. @throws StoreError `unavailable` */
   async function whereItWorks<T>(act: () => Promise<T>): Promise<T | undefined> {
     if (isOff) return undefined;
-    trial ??= tryOut().catch((error: unknown) => {
-      trial = undefined;
-      throw error;
-    });
     try {
-      if ((await trial) && !isOff) return await act();
+      if ((await trial()) && !isOff) return await act();
       turnOff();
     } catch (error) {
       // A store that is unavailable, and an object that does not exist, say nothing about tagging.
