@@ -29,12 +29,13 @@ export async function openSession(): Promise<ExamSession> {
 }
 
 function begin(attempt: Attempt): ExamSession {
+  if (journey.consentGivenAt === undefined) throw new Error('Nothing is recorded without consent.');
   const begun = startSession({
     service: location.origin,
     exam: attempt.exam,
     attempt: attempt.id,
     participantId: attempt.id,
-    consent: { givenAt: journey.consentGivenAt ?? new Date().toISOString(), policyVersion: CONTROLLER.policyVersion },
+    consent: { givenAt: journey.consentGivenAt, policyVersion: CONTROLLER.policyVersion },
     getToken: () => attempt.token('exam-client'),
   });
   for (const name of ['progress', 'state', 'stored', 'continued'] as const) {

@@ -130,7 +130,7 @@ async function share(open: () => Promise<OpenedSource>): Promise<void> {
   }
 }
 
-/** The browser may allow a device after the candidate has declined: it is let go at once. */
+/** The browser may allow a device after the candidate has declined: it is released at once. */
 function hasLeft(): boolean {
   return journey.stage !== 'check';
 }

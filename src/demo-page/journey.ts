@@ -1,7 +1,7 @@
 // How far this attempt has come, kept so that a reload continues there, and a new tab where something is unsent. It has no token.
 import type { RecordingKind } from '@proctoring-recordings/exam-client';
 
-export const VIEWS = ['consent', 'declined', 'check', 'record', 'review', 'deletion', 'receipt', 'withdrawn'] as const;
+const VIEWS = ['consent', 'declined', 'check', 'record', 'review', 'deletion', 'receipt', 'withdrawn'] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface Journey {
@@ -75,8 +75,14 @@ function restore(): Journey {
   return last && mayBeUnsent(last) ? last : { attempt: `try-${crypto.randomUUID()}`, stage: 'consent' };
 }
 
+/** Undefined also for what another version of this page kept, whose stages this one may not know. */
 function parse(kept: string | null): Journey | undefined {
-  return kept === null ? undefined : (JSON.parse(kept) as Journey);
+  try {
+    const journey = JSON.parse(kept ?? 'null') as Journey | null;
+    return journey && VIEWS.includes(journey.stage) ? journey : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function mayBeUnsent({ hasRecorded, isWithdrawing, stage }: Journey): boolean {

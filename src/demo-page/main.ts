@@ -35,7 +35,7 @@ async function openAlone(): Promise<void> {
     elsewhere.hidden = false;
     byId('elsewhere-title', HTMLElement).focus();
   });
-  // What the other tab has done is read anew.
+  // Reads what the other tab has done.
   if (!elsewhere.hidden) return location.reload();
   await openPage();
 }
@@ -55,7 +55,7 @@ async function openPage(): Promise<void> {
   if (journey.isWithdrawing && journey.stage !== 'withdrawn') return withdrawConsent();
   if (journey.stage !== 'record') return showAddressed();
   if (journey.isFinished) return finishRecording();
-  // The devices were let go with the page.
+  // The devices were released with the page.
   keepJourney({ stage: 'check' });
   await showAddressed();
 }

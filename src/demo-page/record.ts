@@ -97,19 +97,21 @@ export async function withdrawConsent(): Promise<void> {
   await advanceTo('withdrawn');
 }
 
-let timer: ReturnType<typeof setInterval> | undefined;
+let watching: AbortController | undefined;
 
 function unwatch(): void {
-  clearInterval(timer);
-  timer = undefined;
+  watching?.abort();
+  watching = undefined;
   window.onbeforeunload = null;
 }
 
 /** Until all is sent. */
 function watch(session: ExamSession): void {
-  if (timer !== undefined) return;
+  if (watching) return;
+  watching = new AbortController();
+  const { signal } = watching;
   const network = watchNetwork();
-  session.addEventListener('gap', () => say((texts) => texts.gapNoted));
+  session.addEventListener('gap', () => say((texts) => texts.gapNoted), { signal });
   onTick = () => {
     const { progress } = session;
     const phase = phaseOf(session);
@@ -132,8 +134,10 @@ function watch(session: ExamSession): void {
     window.onbeforeunload =
       progress.backlogBytes > 0 && phase !== 'withdrawing' ? (event) => event.preventDefault() : null;
   };
-  for (const name of ['progress', 'problem', 'state'] as const) session.addEventListener(name, () => onTick());
-  timer = setInterval(() => onTick(), TICK_MS);
+  for (const name of ['progress', 'problem', 'state'] as const)
+    session.addEventListener(name, () => onTick(), { signal });
+  const timer = setInterval(() => onTick(), TICK_MS);
+  signal.addEventListener('abort', () => clearInterval(timer));
   onTick();
 }
 
@@ -361,7 +365,7 @@ function cameraSwitch(camera: OpenedSource): HTMLElement {
   return button;
 }
 
-/** Its recording has ended: the device is let go, and its picture removed. */
+/** Its recording has ended: releases the device, and removes its picture. */
 function endSource({ kind }: Recording): void {
   const source = sources.find((each) => each.kind === kind);
   closeSource(source);

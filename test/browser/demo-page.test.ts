@@ -542,6 +542,16 @@ test('a second tab of one exam waits for the first, and sends what that one left
   await third.waitForSelector('#consent-choice:not([hidden])');
 });
 
+test.each(['{', '{"attempt":"try-1","stage":"no-such-view"}'])(
+  'what another version of the page kept (%s) begins a new attempt',
+  async (kept) => {
+    const keep = `for (const storage of [sessionStorage, localStorage]) storage.setItem('demo-journey', ${JSON.stringify(kept)})`;
+    const { page, complaints } = await visit(undefined, keep);
+    await page.waitForSelector('#consent:not([hidden])');
+    expect(complaints).toEqual([]);
+  },
+);
+
 describe('a reload', () => {
   test('comes back wherever one was, and what lies between two parts is a gap', async () => {
     const { page, questions, complaints } = await visit('en');
