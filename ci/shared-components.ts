@@ -5,7 +5,7 @@ type Paths = Readonly<Record<string, Readonly<Record<string, DescribedOperation>
 
 interface Use {
   readonly operationId: string;
-  /** What others of its kind are told apart by: the name of a parameter, the status of a response. */
+  /** The name of a parameter, or the status of a response. */
   readonly name: string;
   readonly value: JsonObject;
 }
@@ -44,7 +44,7 @@ export function shareComponents(paths: Paths): {
   };
 }
 
-/** Some generators give the alternatives of a shared parameter no name of their own: it is described with each call. */
+/** Some generators cannot name the alternatives of a shared parameter, so a parameter with `anyOf` stays with its call. */
 function isUnion({ schema }: JsonObject): boolean {
   return typeof schema === 'object' && schema !== null && 'anyOf' in schema;
 }
@@ -53,7 +53,7 @@ function isError(status: string): boolean {
   return Number(status) >= 400;
 }
 
-/** The values to be shared, as JSON, with their names: the one of a kind that is used most often has the plain name. */
+/** Maps each value to share, as JSON, to its name. Of several values with one name, the most used one gets the plain name. */
 function shared(
   uses: readonly Use[],
   {

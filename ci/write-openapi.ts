@@ -429,7 +429,7 @@ function adapt({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): vo
   delete jsonSchema.example;
 }
 
-/** That a count is a safe integer of JavaScript tells a reader nothing. */
+/** Leaves out the limits of JavaScript's safe integers, which mean nothing to a reader. */
 function adaptComponent(context: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   adapt(context);
   const { jsonSchema } = context;

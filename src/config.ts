@@ -22,11 +22,11 @@ interface Type<T> {
   readonly parse: (text: string) => T;
   /** JSON Schema of the value in the chart's values, where numbers are numbers and lists are lists. */
   readonly schema: object;
-  /** What the chart checks besides: a schema's own message would show a regular expression. */
+  /** A check by the chart's templates: the message of its schema would show a regular expression. */
   readonly chartCheck?: ChartCheck;
 }
 
-/** Of a value, of each item of a list, or of each value of a map. */
+/** Applies to a value, to each item of a list, or to each value of a map. */
 interface ChartCheck {
   readonly expected: string;
   /** Go's regular expressions, which charts use, cannot look ahead. */

@@ -129,7 +129,7 @@ nothing checks tokens: set settings.AUTH_JWKS_URL, secrets.AUTH_SHARED_SECRET, o
 {{- end }}
 {{- end }}
 
-{{/* What the cluster holds, where it can be asked: `helm template` and a dry run cannot. What is not there yet may come. */}}
+{{/* Looks Secrets and ConfigMaps up in the cluster. `helm template` and a dry run cannot. One that does not exist yet is no error. */}}
 {{- define "recordings.wrongWith.cluster" -}}
 {{- $sources := list (list "Secret" "webhooksSecret" (list "webhooks.json")) (list "Secret" "signingKeysSecret" (list "signing-keys.json")) (list "ConfigMap" "caConfigMap" (list "ca.crt")) }}
 {{- if .Values.existingSecret }}{{ $sources = append $sources (list "Secret" "existingSecret" .Values.existingSecretKeys) }}{{ end }}

@@ -16,7 +16,7 @@
 SWEEP_SCHEDULE: "off"
 {{- end }}
 
-{{/* What the service is told of a store's key, of uploads and of tokens, pod by pod: a sweep needs the store alone. */}}
+{{/* The secret settings that each kind of pod needs. The jobs need only the store's access key. */}}
 {{- define "recordings.secretsOfJobs" -}}
 ["S3_ACCESS_KEY_ID","S3_SECRET_ACCESS_KEY"]
 {{- end }}
@@ -24,14 +24,14 @@ SWEEP_SCHEDULE: "off"
 ["S3_ACCESS_KEY_ID","S3_SECRET_ACCESS_KEY","S3_UPLOAD_ACCESS_KEY_ID","S3_UPLOAD_SECRET_ACCESS_KEY","AUTH_SHARED_SECRET"]
 {{- end }}
 
-{{/* The secret settings that the Secret holds, as JSON: those of the values, or those that an existing Secret is said to hold. */}}
+{{/* The secret settings in the Secret, as JSON: the keys of `secrets`, or `existingSecretKeys`. */}}
 {{- define "recordings.keysOfSecret" -}}
 {{- if .Values.existingSecret }}{{ toJson .Values.existingSecretKeys }}
 {{- else }}{{ keys (.Values.secrets | default dict) | sortAlpha | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Those of them that a pod needs, as JSON: (list $ "recordings.secretsOfServe"). All are required. */}}
+{{/* The secret settings in the Secret that a pod needs, as JSON: (list $ "recordings.secretsOfServe"). All are required. */}}
 {{- define "recordings.keysOfPod" -}}
 {{- $held := include "recordings.keysOfSecret" (first .) | fromJsonArray }}
 {{- $keys := list }}

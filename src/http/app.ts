@@ -22,7 +22,7 @@ import { type ServiceDependencies, serviceRoutes } from './routes/service.ts';
 export interface HttpDependencies extends Omit<Serving, 'dailyLimits' | 'every'>, ServiceDependencies {
   readonly authenticate: Authenticator;
   readonly logger: Logger;
-  /** Of a principal, of one that is bound to no attempt and no participant, and of all of a tenant; undefined: no limit. */
+  /** For a bound caller, for an unbound one (no attempt, no participant), and for all callers of a tenant. Undefined: no limit. */
   readonly rateLimitPerMinute: number | undefined;
   readonly unboundRateLimitPerMinute: number | undefined;
   readonly tenantRateLimitPerMinute?: number | undefined;

@@ -230,9 +230,8 @@ function subjectOf({ sub }: { readonly sub?: unknown }): string | undefined {
 }
 
 /**
- * A platform may be the one subject of the tokens of all its candidates, so what a token is bound to counts too. Where there
- * is neither a subject nor an attempt nor a participant, nothing says which tokens belong together: each that was signed is
- * a caller of its own.
+ * A platform may be the one subject of the tokens of all its candidates, so what a token is bound to counts too. Without
+ * a subject, an attempt and a participant, nothing shows which tokens belong together, so each signed token is a caller.
  */
 function idOf(
   issuer: string | undefined,

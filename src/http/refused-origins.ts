@@ -2,14 +2,14 @@
 import type { Logger } from '../model/logger.ts';
 import type { RequestHandler } from './request.ts';
 
-/** Anybody can send any origin: no more than so many lines are logged, and origins remembered, by one process. */
+/** A process logs and remembers at most this many origins, because anybody can send any. */
 const MAX_ORIGINS = 100;
 /** A scheme, the longest name of a host (RFC 1035, 2.3.4) and a port. */
 const MAX_ORIGIN_LENGTH = 270;
 /** A page that has none, such as a file that was opened from a disk. */
 const NO_ORIGIN = 'null';
 
-/** Logs each origin once. The preflight alone shows it: the browser sends no request after one without permission. */
+/** Logs each origin once. Only the preflight shows it, because the browser sends no request after a refused preflight. */
 export function warnOfRefusedOrigins(allowed: readonly string[], logger: Logger): RequestHandler {
   const known = new Set(allowed);
   const maxKnown = known.size + MAX_ORIGINS;
@@ -27,7 +27,7 @@ export function warnOfRefusedOrigins(allowed: readonly string[], logger: Logger)
   };
 }
 
-/** The host with its port, and the scheme: no line of the log has a URL. Undefined for what no browser sends. */
+/** The host with its port, and the scheme: the log contains no URLs. Undefined for a value that no browser sends. */
 function readOrigin(origin: string): { readonly host: string; readonly detail?: string } | undefined {
   if (origin === NO_ORIGIN) return { host: NO_ORIGIN };
   const url = origin.length > MAX_ORIGIN_LENGTH ? null : URL.parse(origin);

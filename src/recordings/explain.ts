@@ -118,7 +118,7 @@ const DESCRIPTION_LOST: Fact = {
   at: null,
   source: 'recording.json',
   sentence:
-    'Its description is gone, and no receipt tells of a deletion. It cannot be played, and is deleted in time all the same.',
+    'Its description is gone, and no receipt shows its deletion. It cannot be played, but it is still deleted on time.',
 };
 const RUN_VERIFY: Step = {
   code: 'run-verify',

@@ -12,7 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Text in UTF-8. Only of regular files, and links to them: a pipe would hold the start until somebody writes to it, and a
+ * Reads UTF-8 text from a regular file, or a link to one. A pipe would block the start until somebody writes to it, and a
  * device may have no end.
  * @throws Error whose message completes "NAME: …", and calls the file `name`
  */
@@ -21,7 +21,7 @@ export function readTextFile(path: string, name = shown(path)): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
-    // Read all the same, different bytes would become the same character.
+    // Without `fatal`, different bytes would become the same replacement character.
     throw new Error(`${name} is not text in UTF-8`);
   }
 }

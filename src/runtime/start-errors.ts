@@ -1,4 +1,4 @@
-// What stops a start, said with the setting that causes it instead of the system call that failed.
+// Names the setting that stops a start, instead of the system call that failed.
 
 const OF_FOLDER: Readonly<Record<string, string>> = {
   EACCES: 'cannot be written by this user',

@@ -48,13 +48,13 @@ type Query = Readonly<Record<string, string | number | boolean | Date | undefine
 
 /** Options of a call that lists receipts. */
 interface ReceiptOptions extends CallOptions {
-  /** Gets the ids of each receipt that cannot be read. Without it the iteration throws `receipts-unreadable` at its end. */
+  /** Called with the ids of each receipt that cannot be read. Without it, the iteration ends with the error `receipts-unreadable`. */
   readonly onUnreadable?: OnUnreadable | undefined;
 }
 
 /** Options of an export. */
 interface ExportOptions extends CallOptions {
-  /** Adds the link or the file of recordings whose processing is restricted. */
+  /** Whether to include the link or the file of restricted recordings. */
   readonly includeRestricted?: boolean | undefined;
 }
 
@@ -80,9 +80,9 @@ export class ProctoringRecordings {
   }
 
   /**
-   * Uploads a whole recording: creates it, sends its parts, and completes it. Parts go straight to the store; through the
-   * service where that hands out no URLs, and from the first part on for which the store cannot be reached. With an
-   * `idempotencyKey` a later call continues what an earlier one began.
+   * Uploads a whole recording: creates it, sends its parts, and completes it. Parts go directly to the store.
+   * They go through the service if the service issues no part URLs. If the store cannot be reached, that part and all later
+   * ones go through the service. A later call with the same `idempotencyKey` continues the upload.
    * @throws also StoreError, and RecordingsError `source-empty`, `source-changed` or `upload-truncated`
    */
   upload(
@@ -184,7 +184,7 @@ export class ProctoringRecordings {
 
   /**
    * Reports the attempt assessed. From `completedAt` on its recordings are kept for the retention, never longer. `confirm`
-   * names the recordings of an earlier `assessment-ends-recordings`, once somebody has found the time to be right.
+   * names the recordings of an earlier `assessment-ends-recordings`, after a person has checked that the time is right.
    */
   assess(
     at: AttemptPath,
@@ -201,7 +201,7 @@ export class ProctoringRecordings {
 
   // The privacy desk
 
-  /** What is held of a participant, in all exams; pages are fetched as they are needed. */
+  /** The recordings of a participant in all exams. Pages are fetched as they are needed. */
   participantRecordings(
     at: ParticipantPath,
     filter: ListFilter = {},
@@ -210,7 +210,7 @@ export class ProctoringRecordings {
     return this.#items(`${participantPath(at)}/recordings`, { ...filter }, options);
   }
 
-  /** All that is held of a participant, with links to the recordings. Each recording is audited as `exported`. */
+  /** All data about a participant, with links to the recordings. The audit trail gets an event `exported` for each recording. */
   exportParticipant(
     at: ParticipantPath,
     { includeRestricted, ...options }: ExportOptions = {},
@@ -219,7 +219,7 @@ export class ProctoringRecordings {
     return sendLarge(this.#options, { method: 'GET', path, isLong: true }, options);
   }
 
-  /** The same to save, not held in memory. `zip`: an archive of the document and the recordings themselves. */
+  /** The export as a file, which is streamed. `zip`: an archive with the document and the recordings. */
   exportParticipantFile(
     at: ParticipantPath,
     format: 'json' | 'zip',
@@ -274,7 +274,7 @@ export class ProctoringRecordings {
     return this.#receipts(`/v1/exams/${part(exam)}/receipts`, { ...filter }, options);
   }
 
-  /** The same as one CSV file, not held in memory. */
+  /** The receipts as one CSV file, which is streamed. */
   receiptsCsv(
     { exam }: { readonly exam: string },
     filter: Omit<ReceiptFilter, 'limit'> & { readonly attempt?: string } = {},
@@ -292,7 +292,7 @@ export class ProctoringRecordings {
     return this.#receipts(`${participantPath(at)}/receipts`, { ...filter }, options);
   }
 
-  /** The same as one CSV file, not held in memory. */
+  /** The receipts as one CSV file, which is streamed. */
   participantReceiptsCsv(
     at: ParticipantPath,
     filter: Omit<ReceiptFilter, 'limit'> & { readonly exam?: string } = {},
@@ -308,7 +308,7 @@ export class ProctoringRecordings {
     return send(this.#options, { method: 'GET', path: `/v1/report${queryOf({ ...period })}`, isLong: true }, options);
   }
 
-  /** The same as a page to print. */
+  /** The report as an HTML page to print. */
   reportHtml(period: Period = {}, options?: CallOptions): Promise<Response> {
     return this.#download('/v1/report', { ...period }, 'text/html', options);
   }
@@ -413,7 +413,7 @@ function recordingPath(at: RecordingPath): string {
   return `${attemptPath(at)}/recordings/${part(at.recording)}`;
 }
 
-/** @throws RecordingsError for what a URL leaves out, and so would lead to another call */
+/** @throws RecordingsError `invalid-id` for an id that URLs drop (empty, or dots): the path would be that of another call */
 function part(id: string): string {
   if (!/^\.{0,2}$/.test(id)) return encodeURIComponent(id);
   throw new RecordingsError('invalid-id', `"${id}" is not an id.`);

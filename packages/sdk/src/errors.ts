@@ -14,8 +14,10 @@ export type ClientErrorCode =
 
 /**
  * Everything that the SDK itself throws. Decide by `code`. `base-url-invalid`: the client's `baseUrl` is not the URL of a
- * service. `source-empty`: an upload has no bytes. `source-changed`: what is stored has another size than the source,
- * because an upload was continued with other bytes, or two had one key. `token-invalid`: no header can have the token. `upload-truncated`: it was idle for too long, and the service completed it with what had arrived.
+ * service. `source-empty`: an upload has no bytes. `source-changed`: the stored recording
+ * does not have the size of the source, because an upload was continued with other bytes, or two uploads had one key.
+ * `token-invalid`: the token has a character that no header can have. `upload-truncated`: an upload was idle for too long,
+ * and the service completed it with the parts that had arrived.
  * `receipts-unreadable`: a list of receipts is incomplete. The other codes belong to the subclasses.
  */
 export class RecordingsError extends Error {

@@ -37,13 +37,15 @@ const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
 /** Every call of this API is safe to repeat, also when the first attempt took effect. */
 const TRY_AGAIN = new Set([408, 429, 502, 503, 504]);
 
-/** No request can succeed without it. Its value may be a secret, and is not shown. @throws RecordingsError `base-url-invalid` */
+/** The error does not show the value, which may contain a secret. @throws RecordingsError `base-url-invalid` */
 export function requireBaseUrl(baseUrl: string): void {
   // Node 18 may lack `URL.canParse`.
   try {
     const { protocol, username, password } = new URL(baseUrl);
     if (/^https?:$/.test(protocol) && !username && !password && !/[?#]/.test(baseUrl)) return;
-  } catch {}
+  } catch {
+    // It is no URL: refused below.
+  }
   const message =
     '`baseUrl` must be the URL of the service, such as https://recordings.example, without a user, a query or a fragment.';
   throw new RecordingsError('base-url-invalid', baseUrl ? message : `${message} It is empty.`);
@@ -73,7 +75,7 @@ export function send<Result>(client: ClientOptions, call: Call, options: CallOpt
   });
 }
 
-/** As `send`, of JSON that may take long: as long as it arrives. */
+/** As `send`, for large JSON. Only the time without new bytes is limited. */
 export function sendLarge<Result>(client: ClientOptions, call: Call, options: CallOptions = {}): Promise<Result> {
   const patience = patienceOf(client, options);
   return untilFinal(patience, async (attempt) => {
@@ -118,7 +120,7 @@ interface Watch {
   readonly ended: () => void;
 }
 
-/** The same bytes. The time between two of them is limited, but not the time that the reader takes. */
+/** Passes the bytes on. Limits the time that the service takes for the next bytes, but not the time of the reader. */
 function watched(
   body: ReadableStream<Uint8Array>,
   { limit, limitMs, failure, ended }: Watch,
@@ -142,7 +144,7 @@ function watched(
         await reader.cancel(reason);
       },
     },
-    // Nothing is read ahead: what waits for its reader is not silent.
+    // Reads nothing ahead, so that a slow reader does not look like a silent service.
     { highWaterMark: 0 },
   );
 }
@@ -168,7 +170,7 @@ async function request(client: ClientOptions, call: Call, attempt: number, limit
   }
 }
 
-/** @throws RecordingsError for what no header can have: the error of `fetch` would show it */
+/** @throws RecordingsError `token-invalid` before `fetch` does, whose message would show the token */
 async function tokenOf({ token }: ClientOptions): Promise<string> {
   const given = (typeof token === 'string' ? token : await token()).trim();
   if (/^[\x21-\x7e]*$/.test(given)) return given;
@@ -200,7 +202,7 @@ function parse<Result>({ status }: Response, text: string): Result {
   }
 }
 
-/** @throws nothing: what is no problem of the service has no members */
+/** Never throws. A body that is no problem document has no members. */
 function problemOf(text: string): Partial<Problem> {
   try {
     return (JSON.parse(text) ?? {}) as Partial<Problem>;
@@ -217,7 +219,7 @@ interface Attempt {
   readonly url: string;
 }
 
-/** What `fetch` threw, as a reason to try again; what was aborted, and what is decided already, stays as it is. */
+/** Turns an error of `fetch` into `TryAgain`. The reason of an abort, an `ApiError` and a `TryAgain` stay as they are. */
 export function lostUnlessAborted(error: unknown, { name, attempt, limit, url }: Attempt): unknown {
   if (limit.signal.aborted) return limit.signal.reason;
   if (error instanceof ApiError || error instanceof TryAgain) return error;

@@ -1,4 +1,4 @@
-// Ends what waits: when the caller aborts, or when a time is over.
+// Limits how long something may take, and ends it when the caller aborts.
 
 /** The time is over. */
 export class Expired extends Error {
@@ -40,7 +40,7 @@ export class TimeLimit {
     const aborted = new Promise<never>((_, reject) => {
       onAbort = () => reject(signal.reason as Error);
       if (signal.aborted) onAbort();
-      // Not one promise for all: it would keep what waited for it.
+      // A promise for each call: one that lives as long as the signal would keep every earlier call in memory.
       else signal.addEventListener('abort', onAbort);
     });
     try {

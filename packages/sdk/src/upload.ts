@@ -8,7 +8,7 @@ import type { CreatedRecording, PresignParts, Recording, SignedPart, UploadedPar
 
 export interface UploadProgress {
   readonly recordingId: string;
-  /** What is stored: also what an earlier call sent. */
+  /** The bytes that are stored, including those that an earlier call sent. */
   readonly sentBytes: number;
   /** Null for a stream. */
   readonly totalBytes: number | null;
@@ -84,7 +84,7 @@ export async function upload(
   }
   requireNoOther(stored, partCount);
   if (partCount === 0) {
-    // Where that fails, the sweep removes what has no parts.
+    // If the abort fails, a sweep removes the upload, which has no parts.
     const failure = await calls.abort(recordingId, options).catch((error: unknown) => error);
     throw emptySource(failure);
   }
@@ -111,7 +111,7 @@ function emptySource(cause?: unknown): RecordingsError {
   return new RecordingsError('source-empty', 'The source of the upload is empty.', { cause });
 }
 
-/** It may be what another call sent, at the same time or earlier, or what the service completed because it was idle for too long. */
+/** Another call may have completed it with other bytes, or the service because the upload was idle for too long. */
 function requireWhole(recording: Recording, totalBytes: number | null): Recording {
   const { recordingId, truncated, sizeBytes } = recording;
   if (truncated) {
