@@ -182,9 +182,9 @@ export class Attempt {
   }
 
   /** The tags of stored media: derived from the records, never the truth, because some stores have no tags (ADR 1). */
-  tagsOf(ref: RecordingRef): Record<string, string> {
-    const deleteBy = { 'delete-by': toIso(this.deadlineMs(ref)) };
-    const assessedAtMs = this.assessedAtMs;
+  tagsOf(ref: RecordingRef, assessedAtMs = this.assessedAtMs): Record<string, string> {
+    const deadlineMs = assessedAtMs === undefined ? this.deadlineMs(ref) : this.assessedDeadlineMs(assessedAtMs);
+    const deleteBy = { 'delete-by': toIso(deadlineMs) };
     return assessedAtMs === undefined ? deleteBy : { ...deleteBy, 'assessment-completed-at': toIso(assessedAtMs) };
   }
 

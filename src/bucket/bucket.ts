@@ -1,18 +1,11 @@
 // The bucket as the rest of the service sees it: attempts, recordings, documents.
 import pMap from 'p-map';
-import {
-  type AttemptRef,
-  newUniqueName,
-  type ParticipantRef,
-  type RandomBytes,
-  type RecordingRef,
-} from '../model/ids.ts';
+import type { AttemptRef, ParticipantRef, RandomBytes, RecordingRef } from '../model/ids.ts';
 import { memoize } from '../model/memoize.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import {
   type DeleteFailure,
   type DeleteTarget,
-  type ListedObject,
   listAll,
   listPages,
   nextKey,
@@ -22,7 +15,7 @@ import {
   STORE_CONCURRENCY,
 } from '../objectstore/object-store.ts';
 import { Attempt, type RecordingState } from './attempt.ts';
-import { DeletionQueue } from './deletion-queue.ts';
+import { creationClaim, DeletionQueue } from './deletion-queue.ts';
 import { type DocumentOf, type Manifest, type Receipt, readDocument, refOf, toBody } from './documents.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, keyOf, parseKey, prefixOf, type RecordingObject } from './layout.ts';
 import { eachItem, hasObjects, listTogether, type StoredItem, targetsOf } from './listing.ts';
@@ -49,10 +42,10 @@ export type Scope = Partial<AttemptRef>;
 /** A caller that deletes many keys must say what it does with a refused one. */
 export type OnRefused = (failure: DeleteFailure) => void;
 
-/** The body of a participant index entry until its creation is whole. */
+/** The body of a participant index entry until its creation was whole, as earlier versions wrote it. */
 const BEGUN = Buffer.from('begun');
 
-/** Whether an index entry can have a body of this size: a whole one has none. */
+/** Whether an index entry can have a body of this size. */
 export function isIndexBody(sizeBytes: number): boolean {
   return sizeBytes === 0 || sizeBytes === BEGUN.length;
 }
@@ -70,7 +63,6 @@ export class Bucket {
   readonly queue: DeletionQueue;
   readonly #policy: RetentionPolicy;
   readonly #now: () => number;
-  readonly #randomBytes: RandomBytes;
   readonly #signer: Signer | undefined;
   readonly #versioned = memoize(() => this.store.isVersioned());
 
@@ -79,7 +71,6 @@ export class Bucket {
     this.queue = new DeletionQueue(store, randomBytes);
     this.#policy = policy;
     this.#now = now;
-    this.#randomBytes = randomBytes;
     this.#signer = signer;
   }
 
@@ -100,6 +91,11 @@ export class Bucket {
       storeTimeMs = page.storeTimeMs;
     }
     return new Attempt(this.#policy, ref, items, { uploads, storeTimeMs });
+  }
+
+  /** An attempt of which nothing is known: no assessment, no recording. */
+  unlisted(ref: AttemptRef): Attempt {
+    return new Attempt(this.#policy, ref, []);
   }
 
   /** What a listing of the attempt shows of one recording; undefined where it shows nothing. */
@@ -192,19 +188,17 @@ export class Bucket {
     await this.store.put(keyOf('recording', { ...ref, object: kind }), toBody(document));
   }
 
+  /** What can be read of a manifest is final: it is written once, and no write of it comes later. @throws StoreError */
+  async putManifest(ref: RecordingRef, manifest: Manifest): Promise<void> {
+    await this.store.put(keyOf('recording', { ...ref, object: 'manifest' }), toBody(manifest), { once: true });
+  }
+
   async mark(ref: RecordingRef, marker: Marker): Promise<void> {
     await this.store.put(keyOf('recording', { ...ref, object: marker }), new Uint8Array());
   }
 
   async putAssessment(ref: AttemptRef, completedAtMs: number): Promise<void> {
     await this.store.put(keyOf('assessed', { ...ref, timeMs: completedAtMs }), new Uint8Array());
-  }
-
-  /** Says that an assessment is being decided; the key, for `removeKey`. */
-  async markAssessing(ref: AttemptRef): Promise<string> {
-    const key = keyOf('assessing', { ...ref, unique: newUniqueName(this.#randomBytes) });
-    await this.store.put(key, new Uint8Array());
-    return key;
   }
 
   /** The deadline of a recording; of one that is being deleted that of its intent, which is read. @throws StoreError */
@@ -225,13 +219,9 @@ export class Bucket {
 
   // The participant index
 
-  /**
-   * Leads from a participant to a recording. With `isBegun` its creation goes on: the entry has a body, which the last write
-   * of the creation takes away.
-   */
-  async putParticipant(participant: string, ref: RecordingRef, { isBegun = false } = {}): Promise<void> {
-    const body = isBegun ? BEGUN : new Uint8Array();
-    await this.store.put(keyOf('participant', { ...ref, participant }), body);
+  /** Leads from a participant to a recording. Its creation writes it before the manifest. */
+  async putParticipant(participant: string, ref: RecordingRef): Promise<void> {
+    await this.store.put(keyOf('participant', { ...ref, participant }), new Uint8Array());
   }
 
   /** How old the index entry is that leads from a participant to a recording, by the store's clock; undefined: there is none. */
@@ -240,13 +230,6 @@ export class Bucket {
     const { objects, storeTimeMs } = await this.store.list(key, { limit: 1 });
     const [object] = objects;
     return object?.key === key ? storeTimeMs - object.lastModifiedMs : undefined;
-  }
-
-  /** The index entry of a recording whose creation is whole; undefined where there is none, or one that is begun. */
-  async participantEntry({ participantId }: Manifest, ref: RecordingRef): Promise<ListedObject | undefined> {
-    const key = keyOf('participant', { ...ref, participant: participantId });
-    const [object] = (await this.store.list(key, { limit: 1 })).objects;
-    return object?.key === key && object.sizeBytes === 0 ? object : undefined;
   }
 
   removeParticipant(participant: string, ref: RecordingRef): Promise<void> {
@@ -320,6 +303,16 @@ export class Bucket {
   /** What deletes the index entry of a recording's participant. */
   participantTargets(participant: string, ref: RecordingRef): Promise<DeleteTarget[]> {
     return this.#targetsOf(keyOf('participant', { ...ref, participant }));
+  }
+
+  /** What deletes the claim of a recording's creation. */
+  claimTargets(participant: string, ref: RecordingRef): Promise<DeleteTarget[]> {
+    return this.#targetsOf(creationClaim(ref, participant));
+  }
+
+  /** Deletes the claim of a creation that has ended without a recording. @throws StoreError */
+  removeClaim(participant: string, ref: RecordingRef): Promise<void> {
+    return this.removeKey(creationClaim(ref, participant));
   }
 
   async #targetsOf(key: string): Promise<DeleteTarget[]> {

@@ -9,7 +9,7 @@ import {
   type RecordingRef,
 } from '../model/ids.ts';
 import { toKeyTime } from '../model/times.ts';
-import { type ListedObject, type ListPage, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
+import { type ListedObject, type ListPage, listPages, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
 import { type ReceiptIndex, type RetentionOverrides, readDocument, toBody } from './documents.ts';
 import { DUE_PREFIX, keyOf, type OverrideStage, parseKey, prefixOf } from './layout.ts';
 import { hasObjects, isAscending } from './listing.ts';
@@ -36,6 +36,8 @@ export type QueueEntry = EntryBase &
         readonly ref: AttemptRef;
         /** The recording whose creation wrote it, and its participant; undefined of an entry for another reason. */
         readonly creation: Creation | undefined;
+        /** It says that a request is at work on the attempt, or was shortly before. */
+        readonly claim: 'creation' | 'assessment' | undefined;
       }
     /** An index of receipts, which expire at that time. */
     | { readonly type: 'receipts'; readonly timeMs: number }
@@ -56,6 +58,20 @@ export interface QueuePage {
   readonly storeTimeMs: number;
 }
 
+/** What requests are at work on an attempt, or were shortly before: their claims, until a sweep takes them away. */
+export interface Claims {
+  readonly creations: readonly (Creation & { readonly claimedMs: number })[];
+  /** When assessments were claimed, by the store's clock. */
+  readonly assessmentsMs: readonly number[];
+  readonly storeTimeMs: number;
+}
+
+/** Claims are at the head of the queue, so that each sweep sees them and one LIST shows those of an attempt. */
+const CLAIM_TIME_MS = 0;
+/** From this time on the queue has no claims. */
+export const AFTER_CLAIMS_MS = CLAIM_TIME_MS + 1;
+const ASSESSING = 'assessing-';
+
 /**
  * The write protocol rests on it: a writer of anything that must be deleted later enqueues before it writes. Entries are
  * only added; the sweeper alone deletes one, after everything that it leads to.
@@ -70,18 +86,57 @@ export class DeletionQueue {
   }
 
   /** Leads the sweeper to an attempt at this time. Each call adds an entry of its own. @throws StoreError */
-  async enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
-    const unique = newUniqueName(this.#randomBytes);
-    await this.#store.put(keyOf('due-attempt', { ...ref, timeMs, unique }), new Uint8Array());
+  enqueue(ref: AttemptRef, timeMs: number): Promise<void> {
+    return this.add(this.newEntry(ref, timeMs));
+  }
+
+  /** The key of an entry that leads to an attempt at this time, for `add`. */
+  newEntry(ref: AttemptRef, timeMs: number): string {
+    return keyOf('due-attempt', { ...ref, timeMs, unique: newUniqueName(this.#randomBytes) });
+  }
+
+  /** The key of an entry that says that an assessment is being decided, for `add`. */
+  newAssessmentClaim(ref: AttemptRef): string {
+    const unique = `${ASSESSING}${newUniqueName(this.#randomBytes)}`;
+    return keyOf('due-attempt', { ...ref, timeMs: CLAIM_TIME_MS, unique });
+  }
+
+  /** Writes an entry. Safe to repeat. @throws StoreError */
+  async add(key: string): Promise<void> {
+    await this.#store.put(key, new Uint8Array());
   }
 
   /**
    * `enqueue` of a creation: its name also leads to the participant index entry, which is written before anything else
    * names the participant. @throws StoreError
    */
-  async enqueueCreation(ref: RecordingRef, participant: string, timeMs: number): Promise<void> {
-    const unique = `${ref.recording}-${participant}`;
-    await this.#store.put(keyOf('due-attempt', { ...ref, timeMs, unique }), new Uint8Array());
+  enqueueCreation(ref: RecordingRef, participant: string, timeMs: number): Promise<void> {
+    return this.add(creationKey(ref, participant, timeMs));
+  }
+
+  /** The entry of a creation that begins. After the grace period a sweep moves it to the deadline. @throws StoreError */
+  claimCreation(ref: RecordingRef, participant: string): Promise<void> {
+    return this.enqueueCreation(ref, participant, CLAIM_TIME_MS);
+  }
+
+  /** One LIST, where an attempt has less than a thousand claims. @throws StoreError */
+  async claims(ref: AttemptRef): Promise<Claims> {
+    const { tenant, exam, attempt } = ref;
+    const prefix = prefixOf('due-attempt', { tenant, exam, attempt, timeMs: CLAIM_TIME_MS });
+    const creations: (Creation & { claimedMs: number })[] = [];
+    const assessmentsMs: number[] = [];
+    let storeTimeMs = Number.NaN;
+    for await (const page of listPages(this.#store, prefix)) {
+      storeTimeMs = page.storeTimeMs;
+      for (const { key, lastModifiedMs } of page.objects) {
+        const parsed = parseKey(key);
+        if (parsed?.type !== 'due-attempt') continue;
+        const creation = creationOf(parsed.unique);
+        if (creation) creations.push({ ...creation, claimedMs: lastModifiedMs });
+        else if (parsed.unique.startsWith(ASSESSING)) assessmentsMs.push(lastModifiedMs);
+      }
+    }
+    return { creations, assessmentsMs, storeTimeMs };
   }
 
   /** Leads to what another entry leads to, at this time. @throws StoreError */
@@ -128,7 +183,8 @@ export class DeletionQueue {
       const found = page.entries.find((entry) => {
         return entry.type === 'attempt' && attemptId(entry.ref) === attemptId(ref) && entry.timeMs <= untilMs;
       });
-      if (found) return found.timeMs;
+      // A sweep moves a claim to the deadline.
+      if (found?.type === 'attempt') return found.claim ? untilMs : found.timeMs;
       const isPast = page.isAscending && (page.entries.at(-1)?.timeMs ?? untilMs) > untilMs;
       if (isPast || page.next === undefined) return 'none';
       if (pages === maxPages) return 'unknown';
@@ -174,6 +230,7 @@ function toEntry({ key, lastModifiedMs, sizeBytes }: ListedObject, storeTimeMs: 
         timeMs: parsed.timeMs,
         ref: parsed.ref,
         creation: creationOf(parsed.unique),
+        claim: claimIn(parsed.timeMs, parsed.unique),
       };
     case 'due-receipts':
       return { type: 'receipts', ...base, timeMs: parsed.timeMs };
@@ -182,6 +239,21 @@ function toEntry({ key, lastModifiedMs, sizeBytes }: ListedObject, storeTimeMs: 
     default:
       return { type: 'unknown', ...base, timeMs: Number.NEGATIVE_INFINITY };
   }
+}
+
+/** The key of the claim of a creation. */
+export function creationClaim(ref: RecordingRef, participant: string): string {
+  return creationKey(ref, participant, CLAIM_TIME_MS);
+}
+
+function creationKey(ref: RecordingRef, participant: string, timeMs: number): string {
+  return keyOf('due-attempt', { ...ref, timeMs, unique: `${ref.recording}-${participant}` });
+}
+
+function claimIn(timeMs: number, unique: string): 'creation' | 'assessment' | undefined {
+  if (timeMs !== CLAIM_TIME_MS) return undefined;
+  if (unique.startsWith(ASSESSING)) return 'assessment';
+  return creationOf(unique) && 'creation';
 }
 
 function creationOf(unique: string): Creation | undefined {

@@ -66,6 +66,8 @@ const manifest = z
     contentType: text.refine((contentType) => readRecordingType(contentType) !== undefined),
     consent,
     createdAt: time,
+    /** When its creation was claimed, by the store's clock. Earlier versions had no claims. */
+    claimedAt: time.optional(),
     partSizeBytes: z.number().int().positive().max(MAX_PART_SIZE_BYTES),
     uploadId,
   })
@@ -158,6 +160,8 @@ const stored = z.object({
   media: z.object({ sizeBytes: byteCount, etag: etag.optional() }).optional(),
   manifestEtag: etag.optional(),
   timelineEtag: etag.optional(),
+  /** When the media were found whole, by the store's clock. Earlier versions did not write it: the date of the object counts. */
+  storedAt: time.optional(),
 });
 
 const receiptIndex = z.object({
@@ -197,6 +201,7 @@ export type DocumentOf<K extends DocumentKind> = z.infer<(typeof SCHEMAS)[K]>;
 
 export type Consent = z.infer<typeof consent>;
 export type Timeline = DocumentOf<'timeline'>;
+export type StoredMarker = DocumentOf<'stored'>;
 /** What is known of a recording from its beginning; written once. */
 export type Manifest = DocumentOf<'manifest'>;
 /** Why a recording may not be played, and since when (policy 9.1). */

@@ -20,7 +20,7 @@ export const STORE_CONCURRENCY = 32;
  */
 export interface ObjectStore {
   /** Writes a small object, replacing any of that key. Safe to repeat. */
-  put(key: string, body: Uint8Array, options?: PutOptions): Promise<void>;
+  put(key: string, body: Uint8Array, options?: WriteOptions): Promise<void>;
 
   /** The whole of a small object (at most `MAX_SMALL_OBJECT_BYTES`; a larger one is `StoreError` `too-large`). */
   get(key: string): Promise<Uint8Array | undefined>;
@@ -118,6 +118,14 @@ export const MAX_SMALL_OBJECT_BYTES = 4 * 1024 * 1024;
 export interface PutOptions {
   readonly contentType: string;
   readonly cacheControl?: string;
+}
+
+export interface WriteOptions extends Partial<PutOptions> {
+  /**
+   * It takes effect once at most: it is sent again only where the store has refused it. So once the object can be seen, no
+   * more of this call comes. A lost reply fails the call. Default: false.
+   */
+  readonly once?: boolean;
 }
 
 export interface ListOptions {

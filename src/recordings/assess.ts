@@ -6,10 +6,13 @@ import { ServiceError } from '../model/errors.ts';
 import type { AttemptRef, RecordingRef } from '../model/ids.ts';
 import { deletableFromMs, MAX_RETENTION_MS } from '../model/retention.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
+import { mayDecide, stillBeingCreated } from './creation-time.ts';
 import { deleteRecording } from './delete.ts';
-import { requireRightClock } from './read.ts';
+import { requireRightClock } from './right-clock.ts';
 
 export interface Assessment {
   readonly completedAt: string;
@@ -26,12 +29,13 @@ export interface AssessmentReport {
 }
 
 /**
- * Writes the queue entry at the deadline, the audit event, the assessment record, then the tags (ARCHITECTURE, "assess").
- * Safe to repeat: a report of the time that counts already writes the tags alone. An earlier time counts from then on; a
- * deadline never moves later. Recordings that are past their deadline are deleted first. A recording that the assessment
- * would end early is ended only where the caller has confirmed it (ADR 19).
+ * Writes the queue entry at the deadline while it lists the attempt; then the audit event; then the assessment record; then
+ * the tags; then it lists again (ARCHITECTURE, "assess"). Safe to repeat: a report of the time that counts already
+ * writes the tags alone. An earlier time counts from then on; a deadline never moves later. Recordings that are past their
+ * deadline are deleted first. A recording that the assessment would end early is ended only where the caller has confirmed it
+ * (ADR 19).
  * @throws ServiceError `assessment-later`, `assessment-in-future`, `assessment-before-recording`, `assessment-too-old`,
- * `assessment-ends-recordings`, `clock-skew`.
+ * `assessment-ends-recordings`, `recording-being-created`, `clock-skew`.
  */
 export async function assessAttempt(
   context: RecordingsContext,
@@ -41,34 +45,52 @@ export async function assessAttempt(
 ): Promise<Assessment> {
   const confirmed = new Set(confirm);
   const bucket = new Bucket(context);
-  const before = await bucket.attempt(ref);
-  requireRightClock(context, before);
-  const isKnown = completedAtMs === before.assessedAtMs;
-  if (!isKnown) {
-    requirePlausible(context, before, completedAtMs);
-    requireConfirmed(context, before, completedAtMs, confirmed);
+  const { queue } = bucket;
+  const deadlineMs = bucket.unlisted(ref).assessedDeadlineMs(completedAtMs);
+  // Of a time that has just passed, no recording that begins now is ended earlier by more than a request lasts.
+  const mayEndEarly = deadlineMs <= context.now() || isBefore(completedAtMs, context.now());
+  const entry = queue.newEntry(ref, deadlineMs);
+  const claim = queue.newAssessmentClaim(ref);
+  const written = new Set(isPossible(context, completedAtMs) ? [entry, ...(mayEndEarly ? [claim] : [])] : []);
+  try {
+    const [before] = await together(
+      bucket.attempt(ref),
+      pMap(written, (key) => queue.add(key)),
+    );
+    requireRightClock(context, before);
+    const isKnown = completedAtMs === before.assessedAtMs;
+    if (!isKnown) {
+      requirePlausible(context, before, completedAtMs);
+      requireConfirmed(context, before, completedAtMs, confirmed);
+    }
+    await deleteOverdue(context, before);
+    if (deadlineMs <= context.now() && !hasLive(context, before)) {
+      return toAssessment(context, await bucket.attempt(ref), completedAtMs);
+    }
+    if (isKnown) return toAssessment(context, await tagRecordings(bucket, before), completedAtMs);
+    const attempt = mayEndEarly ? await listDecided(bucket, ref) : before;
+    requireConfirmed(context, attempt, completedAtMs, confirmed);
+    await announce(context, caller, attempt, completedAtMs, confirmed.size);
+    written.delete(entry);
+    const later = await writeAssessment(bucket, attempt, completedAtMs, () => drop(bucket, written));
+    written.clear();
+    return toAssessment(context, later, Math.min(completedAtMs, later.assessedAtMs ?? completedAtMs));
+  } finally {
+    await drop(bucket, written);
   }
-  await deleteOverdue(context, before);
-  const isAtOnce = isOver(context, before, completedAtMs);
-  if (isAtOnce && !hasLive(context, before)) {
-    return toAssessment(context, await bucket.attempt(ref), completedAtMs);
+}
+
+/** What stays is deleted by a sweep. */
+async function drop(bucket: Bucket, keys: ReadonlySet<string>): Promise<void> {
+  try {
+    if (keys.size > 0) await bucket.removeKeys([...keys], () => {});
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
   }
-  if (!isKnown) {
-    await bucket.queue.enqueue(ref, before.assessedDeadlineMs(completedAtMs));
-    const write = async (attempt: Attempt) => {
-      requireConfirmed(context, attempt, completedAtMs, confirmed);
-      await writeAssessment(context, caller, attempt, completedAtMs, confirmed.size);
-    };
-    // Of a time that has just passed, no recording that begins now is ended earlier by more than a request lasts.
-    if (isAtOnce || isBefore(completedAtMs, context.now())) await whileNoneBegins(bucket, ref, write);
-    else await write(before);
-  }
-  const attempt = await tagRecordings(bucket, await bucket.attempt(ref));
-  return toAssessment(context, attempt, Math.min(completedAtMs, attempt.assessedAtMs ?? completedAtMs));
 }
 
 /** In the audit trail before it counts. */
-async function writeAssessment(
+async function announce(
   context: RecordingsContext,
   { actor, requestId }: Caller,
   attempt: Attempt,
@@ -81,24 +103,53 @@ async function writeAssessment(
   const early = confirmed === 0 ? '' : `, ${confirmed} confirmed to end early`;
   const detail = `completed ${toIso(completedAtMs)}, deadline ${deadline}${early}`;
   await context.audit.record({ event: 'assessed', ref, actor, requestId, detail });
-  await new Bucket(context).putAssessment(ref, completedAtMs);
 }
 
 /**
- * `act` gets a listing with every recording that callers know of. An assessment writes its marker and then lists; a creation
- * writes its manifest and then lists: of the two at least one sees the other. A creation that sees the marker gives way.
+ * The record, then the tags of what was listed as stored, then a listing, which shows what came meanwhile. Of assessments at
+ * once, the one whose tags are written last lists after that, and sees the records of the others.
  */
-async function whileNoneBegins(
+async function writeAssessment(
   bucket: Bucket,
-  ref: AttemptRef,
-  act: (attempt: Attempt) => Promise<void>,
-): Promise<void> {
-  const marker = await bucket.markAssessing(ref);
-  try {
-    await act(await bucket.attempt(ref));
-  } finally {
-    await bucket.removeKey(marker);
+  attempt: Attempt,
+  completedAtMs: number,
+  afterwards: () => Promise<void>,
+): Promise<Attempt> {
+  const { ref, assessedAtMs = Number.POSITIVE_INFINITY } = attempt;
+  await bucket.putAssessment(ref, completedAtMs);
+  const firstMs = Math.min(completedAtMs, assessedAtMs);
+  const stored = storedIn(attempt);
+  await pMap(stored, (each) => bucket.store.tag(bucket.mediaKey(each), attempt.tagsOf(each, firstMs)), {
+    concurrency: STORE_CONCURRENCY,
+  });
+  const [later] = await together(bucket.attempt(ref), afterwards());
+  const tagged = new Set(stored.map(({ recording }) => recording));
+  const areTagged = storedIn(later).every(({ recording }) => tagged.has(recording));
+  return areTagged && later.assessedAtMs === firstMs ? later : tagRecordings(bucket, later);
+}
+
+function storedIn(attempt: Attempt): RecordingRef[] {
+  return attempt.recordings.filter((state) => state.objects.media && isKept(state)).map(({ ref }) => ref);
+}
+
+/** How often a listing is repeated while a creation is being decided: a few store calls away. */
+const MAX_LOOKS = 10;
+
+/**
+ * A listing with every recording that callers know of, or will. An assessment writes its claim and then reads the claims; a
+ * creation does the same: of the two at least one sees the other, and a creation that sees an assessment gives way.
+ * @throws ServiceError `recording-being-created`
+ */
+async function listDecided(bucket: Bucket, ref: AttemptRef): Promise<Attempt> {
+  for (let look = 1; look <= MAX_LOOKS; look += 1) {
+    const [attempt, { creations, storeTimeMs }] = await together(bucket.attempt(ref), bucket.queue.claims(ref));
+    const isOpen = creations.some(
+      ({ recording, claimedMs }) =>
+        !attempt.recording(recording)?.objects.manifest && mayDecide(storeTimeMs - claimedMs),
+    );
+    if (!isOpen) return attempt;
   }
+  throw stillBeingCreated();
 }
 
 /** The sweeper has not come in time, and an assessment must not give such a recording a new deadline. */
@@ -123,8 +174,8 @@ export async function tagRecordings(
   attempt: Attempt,
   isWanted: (ref: RecordingRef) => boolean = () => true,
 ): Promise<Attempt> {
-  const stored = attempt.recordings.filter((state) => state.objects.media && isKept(state) && isWanted(state.ref));
-  await pMap(stored, ({ ref }) => bucket.store.tag(bucket.mediaKey(ref), attempt.tagsOf(ref)), {
+  const stored = storedIn(attempt).filter(isWanted);
+  await pMap(stored, (ref) => bucket.store.tag(bucket.mediaKey(ref), attempt.tagsOf(ref)), {
     concurrency: STORE_CONCURRENCY,
   });
   const later = await bucket.attempt(attempt.ref);
@@ -153,13 +204,20 @@ function requirePlausible(context: RecordingsContext, attempt: Attempt, complete
     const begun = toIso(attempt.createdAtMs(first));
     throw new ServiceError('assessment-before-recording', `The first recording of the attempt began at ${begun}.`);
   }
-  const isTooOld = completedAtMs < context.now() - MAX_RETENTION_MS - MAX_CLOCK_SKEW_MS;
-  if (isTooOld || (isOver(context, attempt, completedAtMs) && !attempt.recordings.some(isKept))) {
+  if (
+    !isPossible(context, completedAtMs) ||
+    (isOver(context, attempt, completedAtMs) && !attempt.recordings.some(isKept))
+  ) {
     const detail =
       `Its recordings had to be deleted by ${toIso(attempt.assessedDeadlineMs(completedAtMs))}: none is held, and there is ` +
       'nothing to assess.';
     throw new ServiceError('assessment-too-old', detail);
   }
+}
+
+/** Whether a recording can have been assessed then, and be there now. */
+function isPossible({ now }: RecordingsContext, completedAtMs: number): boolean {
+  return completedAtMs <= now() + MAX_CLOCK_SKEW_MS && completedAtMs >= now() - MAX_RETENTION_MS - MAX_CLOCK_SKEW_MS;
 }
 
 /** Whether it would set a deadline that has passed. */

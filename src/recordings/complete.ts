@@ -1,6 +1,6 @@
 // Completes a recording: all parts there, of the right size, and the beginning of a real recording.
 
-import { isStored, type RecordingState } from '../bucket/attempt.ts';
+import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Timeline } from '../bucket/documents.ts';
 import { NO_RECORDING } from '../model/container.ts';
@@ -11,9 +11,10 @@ import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { type Caller, noteContent, type RecordingsContext } from './context.ts';
 import { deleteRecording, requireUnrestricted } from './delete.ts';
-import { enqueueIfDue, type Finalized, finalizeRecording } from './finalize.ts';
-import { type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
+import { type Finalized, finalizeRecording } from './finalize.ts';
+import { describeStored, type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
 import { plausibleTimeline } from './timeline.ts';
+import { knownOpenUpload } from './upload.ts';
 
 type ClaimedParts = readonly { readonly partNumber: number; readonly etag: string }[];
 
@@ -30,7 +31,8 @@ export interface CompleteInput {
 
 /**
  * Safe to repeat, and after a lost reply: a recording that is stored already is finalized and returned again. A refused
- * call keeps nothing: the timeline of the call that succeeds is the one that is stored.
+ * call keeps nothing: the timeline of the call that succeeds is the one that is stored. Of a recording that this process
+ * has seen open, the parts are asked for at once; without that, or where there are none any more, it is listed first.
  * @throws ServiceError `parts-missing`, `parts-mismatch`, `parts-changed`, `recording-too-large`, `parts-left-over`,
  * `upload-gone`, `not-a-recording` (nothing is kept then), and as `readLive`.
  */
@@ -40,44 +42,66 @@ export async function completeRecording(
   input: CompleteInput,
 ): Promise<Recording> {
   const bucket = new Bucket(context);
-  const live = await readLive(context, ref);
-  const { state, manifest, deadlineMs } = live;
+  const known = await knownOpenUpload(context, ref);
   context.openUploadCache.delete(recordingId(ref));
-  const known = { createdAtMs: createdAtOf(ref.recording), endedAtMs: context.now() };
-  const timeline = input.timeline && !state.objects.timeline ? plausibleTimeline(input.timeline, known) : undefined;
-  if (timeline) await enqueueIfDue(context, bucket, ref, deadlineMs);
-  if (state.objects.stored && input.parts) await requireStoredSame(bucket, ref, input.parts);
-  const parts = state.objects.media ? [] : await completeOpenUpload(context, bucket, live, input);
-  if (timeline && input.parts && parts.length === 0) {
-    // Another completion was quicker, perhaps with fewer parts: their timeline is not this one.
-    const media = state.objects.media ?? (await bucket.attempt(ref)).recording(ref.recording)?.objects.media;
-    if (media) requireAll(media.sizeBytes, manifest, input.parts.length);
-  }
-  // Before the listings of `finalizeRecording`: a purge that comes later finds the timeline.
-  if (timeline) await bucket.write(ref, 'timeline', timeline);
-  const finalized = await finalizeRecording(context, ref, { parts, wasStored: isStored(state) });
-  const isDeleted = finalized.result === 'absent' || finalized.result === 'deleted';
-  // A purge that came earlier has not seen it.
-  if (timeline && isDeleted) await bucket.withdraw(ref, 'timeline');
-  if (finalized.result === 'stored' && !isStored(state)) context.onEvent?.('recording-stored', 1);
+  const timeline = input.timeline && plausibleTimeline(input.timeline, lifeOf(context, ref));
+  const parts = known ? await completeOpenUpload(context, bucket, ref, known.manifest, input) : [];
+  if (known && parts.length > 0) return finish(context, ref, known.manifest, { ...input, timeline }, { parts });
+
+  const live = await readLive(context, ref);
+  const { state, manifest } = live;
+  if (state.objects.media) return completeAgain(context, bucket, live, { ...input, timeline });
+  const own = await completeOpenUpload(context, bucket, ref, manifest, input);
+  if (own.length > 0)
+    return finish(context, ref, manifest, { ...input, timeline }, { parts: own, known: live.attempt });
+  // Another completion was quicker, or the upload is gone.
+  return completeAgain(context, bucket, await readLive(context, ref), { ...input, timeline });
+}
+
+/** The media are there, or will never be: an earlier completion made them, and perhaps did not come to its end. */
+async function completeAgain(
+  context: RecordingsContext,
+  bucket: Bucket,
+  { attempt, state, manifest }: LiveRecording,
+  input: CompleteInput,
+): Promise<Recording> {
+  const { ref, objects } = state;
+  if (objects.stored && input.parts) await requireStoredSame(bucket, ref, input.parts);
+  if (objects.media && input.parts) requireAll(objects.media.sizeBytes, manifest, input.parts.length);
+  const timeline = objects.timeline ? undefined : input.timeline;
+  return finish(context, ref, manifest, { ...input, timeline }, { known: attempt });
+}
+
+async function finish(
+  context: RecordingsContext,
+  ref: RecordingRef,
+  manifest: Manifest,
+  input: CompleteInput,
+  made: { readonly parts?: readonly StoredPart[]; readonly known?: Attempt },
+): Promise<Recording> {
+  const finalized = await finalizeRecording(context, ref, { ...made, timeline: input.timeline });
   noteContent(context, ref, finalized);
-  if (
-    finalized.result === 'stored' &&
-    state.objects.truncated &&
-    isMadeOf(finalized.attempt.recording(ref.recording), parts)
-  ) {
+  if (finalized.result === 'stored' && finalized.marker) context.onEvent?.('recording-stored', 1);
+  const state = finalized.result === 'stored' ? finalized.attempt.recording(ref.recording) : undefined;
+  if (state?.objects.truncated && isMadeOf(state, made.parts ?? [])) {
     // The sweeper marked it when it took the upload for abandoned, and did not complete it.
-    await bucket.remove(ref, 'truncated');
+    await new Bucket(context).remove(ref, 'truncated');
     return readRecording(context, ref);
   }
   return respond(context, ref, manifest, finalized, input);
+}
+
+/** The times between which a recording was made. */
+function lifeOf({ now }: RecordingsContext, { recording }: RecordingRef) {
+  return { createdAtMs: createdAtOf(recording), endedAtMs: now() };
 }
 
 /** The parts of which the store made the media; none where the upload had been completed or aborted before. */
 async function completeOpenUpload(
   context: RecordingsContext,
   bucket: Bucket,
-  { state: { ref }, manifest }: LiveRecording,
+  ref: RecordingRef,
+  manifest: Manifest,
   input: CompleteInput,
 ): Promise<readonly StoredPart[]> {
   const listed = await context.store.listParts(bucket.mediaKey(ref), manifest.uploadId);
@@ -166,7 +190,7 @@ async function respond(
   ref: RecordingRef,
   manifest: Manifest,
   finalized: Finalized,
-  { parts: claimed, by }: Pick<CompleteInput, 'parts' | 'by'>,
+  { parts: claimed, timeline, by }: CompleteInput,
 ): Promise<Recording> {
   if (finalized.result === 'not-a-recording') {
     const { why } = finalized;
@@ -176,19 +200,20 @@ async function respond(
       const { actor, requestId } = by;
       await context.audit.record({ event: 'content-refused', ref, actor, requestId, detail: why });
     };
-    const requireStill = async () => {
-      if (by) await requireUnrestricted(context, by, ref, reason);
+    const requireStill = async (state: RecordingState) => {
+      if (by) await requireUnrestricted(context, by, state, reason);
     };
     await deleteRecording(context, ref, { reason, actor: 'service', announce, requireStill });
     const detail = `The file ${NO_RECORDING[why]}; nothing was kept.`;
     throw new ServiceError('not-a-recording', detail);
   }
   if (finalized.result === 'stored') {
-    const { attempt } = finalized;
+    const { attempt, marker } = finalized;
     const state = attempt.recording(ref.recording);
     if (state?.objects.media) {
       if (claimed) requireAll(state.objects.media.sizeBytes, manifest, claimed.length);
-      return toRecording(context, { attempt, state, manifest });
+      if (!marker) return toRecording(context, { attempt, state, manifest });
+      return describeStored(context, { attempt, state, manifest }, marker, timeline);
     }
   }
   await readLive(context, ref);

@@ -1,7 +1,7 @@
 // What every use case is given: the store, the clock, the rules. Nothing here is global, so that a test can set the time.
 import type { LRUCache } from 'lru-cache';
 import type { AuditTrail } from '../bucket/audit-trail.ts';
-import type { Manifest } from '../bucket/documents.ts';
+import type { Manifest, StoredMarker } from '../bucket/documents.ts';
 import type { DetectedContainer } from '../model/container.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import type { Presigner } from '../objectstore/presigner.ts';
@@ -32,17 +32,32 @@ export interface RecordingsContext extends FinalizeContext, PurgeContext {
   readonly exportPlaces: ExportPlaces;
   /** Of the service, as reports name it. */
   readonly version: string;
-  /** Manifests never change, so a part URL costs no store request; entries live shortly, because they can be deleted. */
+  /** Manifests never change. */
   readonly manifestCache: LRUCache<string, Manifest>;
-  /** What stored media are by their content, where it is known; it never changes either. */
-  readonly containerCache: LRUCache<string, { readonly container: DetectedContainer | null }>;
+  /** What the marker `stored` says; it never changes either. */
+  readonly contentCache: LRUCache<string, StoredContent>;
   /**
-   * Manifests of recordings that accepted parts a moment ago. Bounds the cost of part URLs, and how long a replica may
-   * presign for a recording that another one has just deleted.
+   * Recordings that accepted parts when this process saw them last: part URLs of them cost no store request. An upload id
+   * never changes, and the store refuses the URLs of an upload that another replica has ended.
    */
-  readonly openUploadCache: LRUCache<string, Promise<Manifest>>;
+  readonly openUploadCache: LRUCache<string, Promise<OpenRecording>>;
   /** Gets what is counted: what happened, and how often. Must not throw. */
   readonly onEvent?: (event: CountedEvent, count: number) => void;
+}
+
+/** What a completion has found out about the media. */
+export interface StoredContent {
+  /** What they are by their content; null where it is not known. */
+  readonly container: DetectedContainer | null;
+  /** Undefined where the date of the marker counts. */
+  readonly storedAtMs: number | undefined;
+}
+
+/** A recording that accepts parts. */
+export interface OpenRecording {
+  readonly manifest: Manifest;
+  /** An assessment may have made it earlier since. */
+  readonly deadlineMs: number;
 }
 
 /** A count without ids. */
@@ -66,13 +81,23 @@ export interface Caller {
 
 export function forget(context: RecordingsContext, ref: RecordingRef): void {
   context.manifestCache.delete(recordingId(ref));
-  context.containerCache.delete(recordingId(ref));
+  context.contentCache.delete(recordingId(ref));
   context.openUploadCache.delete(recordingId(ref));
+}
+
+export function rememberOpenUpload(context: RecordingsContext, ref: RecordingRef, open: OpenRecording): void {
+  context.manifestCache.set(recordingId(ref), open.manifest);
+  context.openUploadCache.set(recordingId(ref), Promise.resolve(open));
+}
+
+export function contentOf({ container, storedAt }: StoredMarker): StoredContent {
+  const storedAtMs = storedAt === undefined ? undefined : Date.parse(storedAt);
+  return { container: container ?? null, storedAtMs };
 }
 
 /** Remembers what a completion has found out, and tells an operator of bytes that nobody may be able to play. */
 export function noteContent(context: RecordingsContext, ref: RecordingRef, finalized: Finalized): void {
-  if (finalized.result !== 'stored' || !finalized.found) return;
-  context.containerCache.set(recordingId(ref), { container: finalized.found });
-  if (finalized.found === 'unrecognized') context.onEvent?.('recording-unrecognized', 1);
+  if (finalized.result !== 'stored' || !finalized.marker) return;
+  context.contentCache.set(recordingId(ref), contentOf(finalized.marker));
+  if (finalized.marker.container === 'unrecognized') context.onEvent?.('recording-unrecognized', 1);
 }

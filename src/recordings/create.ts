@@ -1,22 +1,25 @@
 // Begins a recording: consent given, attempt not assessed yet.
 
-import { type Attempt, emptyState, isKept, type RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, newRecordingId, type RecordingRef, recordingId } from '../model/ids.ts';
+import { type AttemptRef, newRecordingId } from '../model/ids.ts';
 import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
 import { consentAt } from './consent.ts';
-import type { Caller, RecordingsContext, UploadSettings } from './context.ts';
-import { giveWay } from './creation.ts';
-import { mayBeRunning, requireInTime } from './creation-time.ts';
+import { type Caller, type RecordingsContext, rememberOpenUpload, type UploadSettings } from './context.ts';
+import { type Beginning, dropClaim, type Seen, takeBack } from './creation.ts';
+import { mayBeRunning, requireInTime, stillBeingCreated } from './creation-time.ts';
+import { discardRecording } from './delete.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
-import { describe, readContent, requireRightClock } from './read.ts';
+import { describe, readContent } from './read.ts';
+import { requireRightClock } from './right-clock.ts';
 import { type PresignedPart, presignPartsOf } from './upload.ts';
 
 export interface CreateInput {
@@ -51,12 +54,12 @@ export const MAX_RECORDINGS_AN_ATTEMPT = 1000;
 const NEVER_CACHED = 'private, no-store';
 
 /**
- * Enqueues, writes the participant index entry, opens the upload, and writes the manifest. Then it lists again: a deletion,
- * an assessment or another creation at the same time may not have seen it. At the end the index entry says that it is whole
- * (ARCHITECTURE, "create"). A crash in between leaves only what the sweeper finds. Without a key each call makes another
- * recording.
- * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`, `recording-deleted`,
- * `attempt-of-another-participant`, and as `findEarlierTry`.
+ * Claims the recording in the deletion queue while it lists the attempt; opens the upload and writes the participant index
+ * entry while it reads the claims of others; then writes the manifest, which decides. It writes none if it must give way, to
+ * an assessment or to another creation (ARCHITECTURE, "create"). A crash in between leaves only what the sweeper finds.
+ * Without a key each call makes another recording.
+ * @throws ServiceError `content-type-not-allowed`, `attempt-assessed`, `attempt-full`, `clock-skew`,
+ * `attempt-of-another-participant`, `recording-being-created`, and as `findEarlierTry`.
  */
 export async function createRecording(
   context: RecordingsContext,
@@ -65,63 +68,112 @@ export async function createRecording(
   given: CreateInput,
 ): Promise<Created> {
   const input = { ...given, contentType: requireAllowedType(context, given.contentType) };
+  const { participantId, idempotencyKey } = input;
   const bucket = new Bucket(context);
-  const before = await bucket.attempt(attemptRef);
-  requireRightClock(context, before);
-  requireUnassessed(before);
-  if (isBeingAssessed(before)) throw beingAssessed();
-  const { idempotencyKey } = input;
   const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
-  const earlier = keyed && (await findEarlierTry(context, bucket, before, keyed, input));
-  if (earlier) return respond(context, before, earlier.state, earlier.manifest, input.parts);
-  if (input.isOfOneParticipant) await requireOwnAttempt(context, before, input.participantId);
-  if (before.recordings.length >= MAX_RECORDINGS_AN_ATTEMPT) {
-    const detail = `An attempt has at most ${MAX_RECORDINGS_AN_ATTEMPT} recordings, deleted ones not counted.`;
-    throw new ServiceError('attempt-full', detail);
-  }
-
   const createdAtMs = context.now();
-  const id = newRecordingId(createdAtMs, keyed ?? context.randomBytes);
-  const ref = { ...attemptRef, tenant: caller.tenant, recording: id };
-  const { contentType, participantId } = input;
-  await bucket.queue.enqueueCreation(ref, participantId, before.deadlineMs(ref));
-  await bucket.putParticipant(participantId, ref, { isBegun: true });
-  const uploadOptions = { contentType, cacheControl: NEVER_CACHED };
-  const uploadId = await context.store.createMultipartUpload(bucket.mediaKey(ref), uploadOptions);
+  const elapsedMs = startStopwatch(context.now);
+  const recording = newRecordingId(createdAtMs, keyed ?? context.randomBytes);
+  const own = { ref: { ...attemptRef, tenant: caller.tenant, recording }, participantId };
+
+  const begun = await begin(bucket, own, async (before) => {
+    requireRightClock(context, before);
+    requireUnassessed(before);
+    const earlier = keyed && (await findEarlierTry(context, before, keyed, input));
+    if (!earlier) requireRoom(before);
+    return earlier;
+  });
+  const { before, earlier } = begun;
+  if (earlier) return respond(context, before, earlier.state, earlier.manifest, input.parts);
+
+  const { uploadId, claimedMs } = await prepare(context, bucket, own, input, before, async (seen) => {
+    if (isBeingAssessed(seen)) throw beingAssessed();
+    if (keyed) await requireAlone(bucket, own, keyed, seen);
+    if (input.isOfOneParticipant) {
+      await requireOwnAttempt(context, before, participantId);
+      await requireOnlyParticipant(bucket, own, seen);
+    }
+    requireInTime(elapsedMs);
+  });
   const manifest: Manifest = {
     version: 1,
-    ...idsOf(ref),
+    ...idsOf(own.ref),
     participantId,
     kind: input.kind,
-    contentType,
+    contentType: input.contentType,
     consent: consentAt(createdAtMs, input.consent),
     createdAt: toIso(createdAtMs),
+    claimedAt: toIso(claimedMs),
     partSizeBytes: context.uploads.partSizeBytes,
     uploadId,
   };
-  const elapsedMs = startStopwatch(context.now);
-  await bucket.write(ref, 'manifest', manifest);
-  const own = { state: emptyState(ref), manifest };
-  const after = await bucket.attempt(ref);
-  requireNotDeleted(after, ref);
-  const since = keyed && elapsedMs;
-  if (after.assessedAtMs !== undefined || isBeingAssessed(after)) {
-    await giveWay(context, bucket, own, since);
-    requireUnassessed(after);
-    throw beingAssessed();
+  await bucket.putManifest(own.ref, manifest);
+  try {
+    requireInTime(elapsedMs);
+  } catch (error) {
+    await discardRecording(context, own.ref, { actor: 'service' });
+    throw error;
   }
-  if (keyed) await requireAlone(context, bucket, own, { random: keyed, after, elapsedMs });
-  if (input.isOfOneParticipant) {
-    await requireOnlyParticipant(context, bucket, own, { before, after, elapsedMs: since });
-  }
-  // From now on it does not give way any more.
-  await bucket.putParticipant(participantId, ref);
-  // Otherwise another request may have taken this try for dead, and finished an older one.
-  if (keyed) requireInTime(elapsedMs);
-  context.manifestCache.set(recordingId(ref), manifest);
-  context.openUploadCache.set(recordingId(ref), Promise.resolve(manifest));
+  rememberOpenUpload(context, own.ref, { manifest, deadlineMs: before.deadlineMs(own.ref) });
   context.onEvent?.('recording-created', 1);
-  return respond(context, before, own.state, manifest, input.parts);
+  return respond(context, before, emptyState(own.ref), manifest, input.parts);
+}
+
+/** The claim, and the first listing. Where the creation ends here, the claim is taken back: nothing else was written. */
+async function begin<T>(
+  bucket: Bucket,
+  own: Beginning,
+  admit: (before: Attempt) => Promise<T | undefined>,
+): Promise<{ readonly before: Attempt; readonly earlier: T | undefined }> {
+  let isAdmitted = false;
+  try {
+    const claiming = bucket.queue.claimCreation(own.ref, own.participantId);
+    const [before] = await together(bucket.attempt(own.ref), claiming);
+    const earlier = await admit(before);
+    isAdmitted = earlier === undefined;
+    return { before, earlier };
+  } finally {
+    if (!isAdmitted) await dropClaim(bucket, own);
+  }
+}
+
+/**
+ * What the manifest names or needs, beside the claims of others, which decide whether it may be written. Where the creation
+ * ends here, all of it is taken back.
+ */
+async function prepare(
+  context: RecordingsContext,
+  bucket: Bucket,
+  own: Beginning,
+  { contentType, isOfOneParticipant = false }: CreateInput,
+  before: Attempt,
+  decide: (seen: Seen) => Promise<void>,
+): Promise<{ readonly uploadId: string; readonly claimedMs: number }> {
+  let isAnswered = false;
+  try {
+    const [claims, uploadId] = await together(
+      bucket.queue.claims(own.ref),
+      context.store.createMultipartUpload(bucket.mediaKey(own.ref), { contentType, cacheControl: NEVER_CACHED }),
+      bucket.putParticipant(own.participantId, own.ref),
+      // Its refusal comes with the decision; the manifests that it reads are in memory then.
+      isOfOneParticipant && requireOwnAttempt(context, before, own.participantId).catch(() => {}),
+    );
+    isAnswered = true;
+    const claim = claims.creations.find(({ recording }) => recording === own.ref.recording);
+    if (!claim) throw stillBeingCreated();
+    const { claimedMs } = claim;
+    await decide({ claimedMs, before, claims });
+    return { uploadId, claimedMs };
+  } catch (error) {
+    await takeBack(bucket, own, isAnswered, context.now());
+    throw error;
+  }
+}
+
+function requireRoom({ recordings }: Attempt): void {
+  if (recordings.length < MAX_RECORDINGS_AN_ATTEMPT) return;
+  const detail = `An attempt has at most ${MAX_RECORDINGS_AN_ATTEMPT} recordings, deleted ones not counted.`;
+  throw new ServiceError('attempt-full', detail);
 }
 
 function requireUnassessed({ assessedAtMs }: Attempt): void {
@@ -129,20 +181,15 @@ function requireUnassessed({ assessedAtMs }: Attempt): void {
   throw new ServiceError('attempt-assessed', 'This attempt was assessed; nothing can be recorded for it any more.');
 }
 
-/** Whether an assessment is being decided: its marker is there, and no older than a request lasts. */
-function isBeingAssessed({ assessing, storeTimeMs }: Attempt): boolean {
-  return assessing.some(({ lastModifiedMs }) => mayBeRunning(storeTimeMs - lastModifiedMs));
+/** Whether an assessment is being decided: its claim is there, and no older than a request lasts. */
+function isBeingAssessed({ before, claims: { assessmentsMs, storeTimeMs } }: Seen): boolean {
+  const isRunning = (claimedMs: number) => mayBeRunning(storeTimeMs - claimedMs);
+  // Earlier versions wrote a marker into the attempt.
+  return assessmentsMs.some(isRunning) || before.assessing.some(({ lastModifiedMs }) => isRunning(lastModifiedMs));
 }
 
 function beingAssessed(): ServiceError {
   return new ServiceError('recording-being-created', 'This attempt is being assessed; send the request again.');
-}
-
-/** An erasure of its participant may have deleted it since its manifest was written. */
-function requireNotDeleted(attempt: Attempt, { recording }: RecordingRef): void {
-  const state = attempt.recording(recording);
-  if (state && isKept(state)) return;
-  throw new ServiceError('recording-deleted', 'This recording was deleted while it was being created.');
 }
 
 /** In its canonical form. */

@@ -1,9 +1,13 @@
 // How long a creation may take, and whether the request that wrote something may still be running.
-import { MAX_REQUEST_MS, SECOND_MS } from '../model/durations.ts';
+import { MAX_REQUEST_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import { ServiceError } from '../model/errors.ts';
 
-/** From the writing of its manifest on: a try that takes longer neither responds nor begins to give way. */
-const DECIDES_WITHIN_MS = 30 * SECOND_MS;
+/** From its claim to the reply to its manifest: a creation that takes longer is not answered with a recording. */
+const DECIDES_WITHIN_MS = 2 * MINUTE_MS;
+/** A creation whose claim is older has decided, or never will. */
+const DECIDED_AFTER_MS = 3 * MINUTE_MS;
+/** The store's clock may cut to whole seconds. */
+const CUT_MS = SECOND_MS;
 
 /**
  * Whether the request that wrote something may still be running.
@@ -13,7 +17,23 @@ export function mayBeRunning(ageMs: number): boolean {
   return !(ageMs > MAX_REQUEST_MS);
 }
 
-/** @throws ServiceError `recording-being-created` when other requests may take the try for dead */
+/**
+ * Whether a creation may still be answered with its recording.
+ * @param ageMs the age of its claim, by the store's clock; NaN counts as young
+ */
+export function mayDecide(ageMs: number): boolean {
+  return !(ageMs > DECIDED_AFTER_MS);
+}
+
+/**
+ * Whether a manifest came too late for its creation to be answered with it, while others may have taken that for dead.
+ * @param claimedMs when the creation was claimed, and `writtenMs` when the manifest was written, by the store's clock
+ */
+export function isLate(claimedMs: number, writtenMs: number): boolean {
+  return writtenMs - claimedMs > DECIDES_WITHIN_MS + CUT_MS;
+}
+
+/** @throws ServiceError `recording-being-created` when other requests may take the creation for dead */
 export function requireInTime(elapsedMs: () => number): void {
   if (elapsedMs() > DECIDES_WITHIN_MS) throw stillBeingCreated();
 }

@@ -1,95 +1,117 @@
-// A creation that is running: until it is whole it may have to give way to another one.
-import type { Attempt, RecordingState } from '../bucket/attempt.ts';
+// A creation before its manifest: it has claimed its recording, and gives way to another one, or takes everything back.
+import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
+import type { Claims, Creation } from '../bucket/deletion-queue.ts';
 import type { Manifest } from '../bucket/documents.ts';
-import { ServiceError } from '../model/errors.ts';
-import type { RecordingsContext } from './context.ts';
-import { requireInTime, stillBeingCreated } from './creation-time.ts';
-import { discardRecording } from './delete.ts';
-import { readManifest } from './read.ts';
+import { openUploadsAt } from '../bucket/inventory.ts';
+import type { ServiceError } from '../model/errors.ts';
+import type { RecordingRef } from '../model/ids.ts';
+import { together } from '../model/together.ts';
+import { endUpload } from '../objectstore/object-store.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
+import { isLate, mayDecide, stillBeingCreated } from './creation-time.ts';
 
-/** A creation of which the manifest is written. */
-export interface Try {
-  readonly state: RecordingState;
-  readonly manifest: Manifest;
+/** A recording that is claimed, and has no manifest yet. */
+export interface Beginning {
+  readonly ref: RecordingRef;
+  readonly participantId: string;
 }
 
-/**
- * Deletes what this request has begun, unless another request has finished it meanwhile.
- * @param elapsedMs since its manifest was written; undefined: it has no key, so no other request can finish it
- * @throws ServiceError `recording-being-created` when another request may have
- */
-export async function giveWay(
-  context: RecordingsContext,
-  bucket: Bucket,
-  { state: { ref }, manifest }: Try,
-  elapsedMs: (() => number) | undefined,
-): Promise<void> {
-  if (elapsedMs === undefined) return discardRecording(context, ref, { actor: 'service', isCreator: true });
-  const requireStill = async () => {
-    const entry = await bucket.participantEntry(manifest, ref);
-    requireInTime(elapsedMs);
-    if (entry) throw stillBeingCreated();
-  };
-  requireInTime(elapsedMs);
-  await discardRecording(context, ref, { actor: 'service', isCreator: true, requireStill });
+/** What a creation knows of the others in its attempt. */
+export interface Seen {
+  /** When its claim was written, by the store's clock. */
+  readonly claimedMs: number;
+  /** Listed while its claim was written. */
+  readonly before: Attempt;
+  /** Read after its claim was written. */
+  readonly claims: Claims;
 }
 
-/** How often a creation looks whether a later one has given way: a few store calls away. */
+/** How often a creation looks whether a later one has given way, or an earlier one has. */
 const MAX_LOOKS = 10;
+const MAX_LOOKS_AT_OLDER = 3;
 
 /**
- * Creations at once do not see each other at their beginning. Of two that both list again once their manifest is written at
- * least one sees the other. It gives way to an older one, and to one that is whole; a younger one that is still being
- * created gives way itself, and is waited for. So one is left, as a rule the oldest, or none where one died.
- * @param after a listing after the manifest of `own` was written
- * @param rivalsIn of a listing, those that may not stand beside `own`, oldest first
- * @throws ServiceError `refusal` when another one stands, `recording-being-created`; its own recording is deleted then
+ * Each creation claims its recording and then reads the claims: of two that do both at least one sees the other. It writes
+ * no manifest while it sees one that may still write its own; the older one waits longer. So at most one is left, as a rule
+ * the oldest, or none where one died.
+ * @param isRival whether a creation may not stand beside its own
+ * @throws ServiceError `refusal` when another one stands, `recording-being-created`
  */
 export async function requireFirst(
-  context: RecordingsContext,
   bucket: Bucket,
-  own: Try,
-  {
-    after,
-    elapsedMs,
-    rivalsIn,
-    refusal,
-  }: {
-    readonly after: Attempt;
-    readonly elapsedMs: (() => number) | undefined;
-    readonly rivalsIn: (attempt: Attempt) => Promise<readonly Try[]>;
-    readonly refusal: () => ServiceError;
-  },
+  { ref }: Beginning,
+  { before, claims: first }: Seen,
+  isRival: (claim: Creation) => boolean,
+  refusal: () => ServiceError,
 ): Promise<void> {
-  const { ref } = own.state;
-  for (let look = 1, attempt = after; ; look += 1) {
-    const rivals = await rivalsIn(attempt);
-    const [oldest] = rivals;
-    if (!oldest) return;
-    const isLost = oldest.state.ref.recording < ref.recording || (await isAnyWhole(bucket, rivals));
-    if (isLost || look === MAX_LOOKS) {
-      await giveWay(context, bucket, own, elapsedMs);
-      throw isLost ? refusal() : stillBeingCreated();
-    }
-    attempt = await bucket.attempt(ref);
+  for (let look = 1, claims = first; ; look += 1) {
+    // One that cannot decide any more has a manifest in the listing, or has none.
+    const rivals = claims.creations.filter(
+      (claim) => claim.recording !== ref.recording && isRival(claim) && mayDecide(before.storeTimeMs - claim.claimedMs),
+    );
+    if (rivals.length === 0) return;
+    const attempt = await bucket.attempt(ref);
+    const stands = ({ recording }: Creation) =>
+      attempt.recordings.filter(isKept).some(({ ref }) => ref.recording === recording);
+    if (rivals.some(stands)) throw refusal();
+    const isOlderThere = rivals.some(({ recording }) => recording < ref.recording);
+    if (look >= (isOlderThere ? MAX_LOOKS_AT_OLDER : MAX_LOOKS)) throw stillBeingCreated();
+    claims = await bucket.queue.claims(ref);
   }
 }
 
-/** Whether one of them has its participant index entry as its last write leaves it. */
-async function isAnyWhole(bucket: Bucket, tries: readonly Try[]): Promise<boolean> {
-  for (const { state, manifest } of tries) {
-    if (await bucket.participantEntry(manifest, state.ref)) return true;
-  }
-  return false;
+/**
+ * Whether a recording counts for creations: it is held, and its own creation may have been answered with it.
+ * @param manifest of the recording
+ */
+export function counts({ objects }: RecordingState, { claimedAt }: Manifest): boolean {
+  if (claimedAt === undefined) return true;
+  return !isLate(Date.parse(claimedAt), objects.manifest?.lastModifiedMs ?? Number.NaN);
 }
 
-/** Undefined where it was deleted since the listing, or cannot be read: a damaged manifest must not end an exam. */
-export async function tryOf(context: RecordingsContext, state: RecordingState): Promise<Try | undefined> {
+/** Takes back the claim of a creation that has written nothing else. */
+export async function dropClaim(bucket: Bucket, { ref, participantId }: Beginning): Promise<void> {
   try {
-    return { state, manifest: await readManifest(context, state.ref) };
+    await bucket.removeClaim(participantId, ref);
   } catch (error) {
-    if (error instanceof ServiceError) return undefined;
-    throw error;
+    // A sweep deletes it.
+    if (!isStoreError(error)) throw error;
+  }
+}
+
+/**
+ * Takes back what a creation wrote that ends without a manifest. Where that fails, an entry of the deletion queue leads a
+ * sweep to what is left.
+ * @param isAnswered whether the store answered every write of it: otherwise one may still take effect
+ */
+export async function takeBack(
+  bucket: Bucket,
+  { ref, participantId }: Beginning,
+  isAnswered: boolean,
+  nowMs: number,
+): Promise<void> {
+  try {
+    const isGone = isAnswered && (await isTakenBack(bucket, { ref, participantId }));
+    if (!isGone) await bucket.queue.enqueueCreation(ref, participantId, nowMs);
+    await bucket.removeClaim(participantId, ref);
+  } catch (error) {
+    // Its claim stays, which is an entry of the queue itself.
+    if (!isStoreError(error)) throw error;
+  }
+}
+
+async function isTakenBack(bucket: Bucket, { ref, participantId }: Beginning): Promise<boolean> {
+  const key = bucket.mediaKey(ref);
+  const endUploads = async () => {
+    // A store call that was repeated may have opened two.
+    for (const { uploadId } of await openUploadsAt(bucket.store, key)) await endUpload(bucket.store, key, uploadId);
+  };
+  try {
+    await together(endUploads(), bucket.removeParticipant(participantId, ref));
+    return true;
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+    return false;
   }
 }

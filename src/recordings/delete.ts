@@ -1,17 +1,19 @@
 // Deletes one recording on request: erasure, withdrawal of consent, a controller's instruction, an abort.
 import { isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket, DELETION } from '../bucket/bucket.ts';
-import type { DeletionReason, Receipt } from '../bucket/documents.ts';
+import type { DeletionReason, Manifest, Receipt } from '../bucket/documents.ts';
+import { openUploadsAt } from '../bucket/inventory.ts';
 import { latenessOf } from '../bucket/receipts.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
-import { mayBeRunning, stillBeingCreated } from './creation-time.ts';
-import { ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
-import { readManifest, readReceipt, requireRightClock } from './read.ts';
+import { type DeletionCandidate, ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
+import { readManifest, readReceipt } from './read.ts';
+import { requireRightClock } from './right-clock.ts';
 
 /** Of an event `erased`: where nothing had arrived, and its client gives it up as well, there may be no receipt. */
 export const WITHOUT_MEDIA = 'it was not stored';
@@ -25,7 +27,7 @@ export async function eraseRecording(
   caller: Caller,
   ref: RecordingRef,
   reason: ErasureReason,
-  requireStill?: () => Promise<void>,
+  requireStill?: DeletionRequest['requireStill'],
 ): Promise<Receipt> {
   const { actor, requestId } = caller;
   return deleteRecording(context, ref, {
@@ -49,7 +51,7 @@ export async function withdrawRecording(
   ref: RecordingRef,
 ): Promise<Receipt> {
   const reason = 'consent-withdrawn';
-  return eraseRecording(context, caller, ref, reason, () => requireUnrestricted(context, caller, ref, reason));
+  return eraseRecording(context, caller, ref, reason, (state) => requireUnrestricted(context, caller, state, reason));
 }
 
 /**
@@ -57,15 +59,6 @@ export async function withdrawRecording(
  * @throws ServiceError `recording-restricted`
  */
 export async function requireUnrestricted(
-  context: RecordingsContext,
-  by: Pick<Caller, 'actor' | 'requestId'>,
-  ref: RecordingRef,
-  reason: DeletionReason,
-): Promise<void> {
-  await refuseRestricted(context, by, await new Bucket(context).recording(ref), reason);
-}
-
-async function refuseRestricted(
   { audit }: RecordingsContext,
   { actor, requestId }: Pick<Caller, 'actor' | 'requestId'>,
   state: RecordingState | undefined,
@@ -89,9 +82,9 @@ async function refuseRestricted(
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
   const { actor, requestId } = caller;
   const bucket = new Bucket(context);
-  const requireStill = () => requireUnrestricted(context, caller, ref, 'aborted');
+  const requireStill = (state: RecordingState | undefined) => requireUnrestricted(context, caller, state, 'aborted');
   const state = await requireNotStored(bucket, ref);
-  await refuseRestricted(context, caller, state, 'aborted');
+  await requireStill(state);
   let isEmpty = false;
   if (state && isKept(state)) {
     const { uploadId } = await readManifest(context, ref);
@@ -100,7 +93,7 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
       // Before the parts go, which nothing brings back.
       await bucket.queue.enqueue(ref, context.now());
       await context.audit.record({ event: 'aborted', ref, actor, requestId });
-      await requireStill();
+      await requireStill(await bucket.recording(ref));
     }
     // A completion that is running has either won by now, and is seen, or finds no upload any more.
     await context.store.abortMultipartUpload(bucket.mediaKey(ref), uploadId);
@@ -129,12 +122,10 @@ async function requireNotStored(bucket: Bucket, ref: RecordingRef): Promise<Reco
 interface DeletionRequest {
   readonly reason: DeletionReason;
   readonly actor: string;
-  /** The request that creates it has given it up: nothing more of its creation will be written. */
-  readonly isCreator?: boolean;
   /** It was given up before a part of it arrived: its deletion leaves no receipt. */
   readonly isEmpty?: boolean;
-  /** Right before the deletion intent: throws when it is not to be deleted any more. */
-  readonly requireStill?: () => Promise<void>;
+  /** Before the audit event and before the deletion intent: throws when it is not to be deleted any more. */
+  readonly requireStill?: (state: RecordingState) => Promise<void>;
   /** Writes the audit event. */
   readonly announce?: (hasMedia: boolean) => Promise<void>;
 }
@@ -158,61 +149,91 @@ export async function discardRecording(
 }
 
 /**
- * Enqueues at once, so that the next sweep finishes what a crash leaves; writes the audit event, so that nothing ends
+ * Enqueues while it lists, so that the next sweep finishes what a crash leaves; writes the audit event, so that nothing ends
  * without one; then the deletion intent, after which the deletion cannot be revoked; then purges.
  * Safe to repeat. Undefined: nothing had arrived, and nothing is left to prove.
  */
 async function deleteOrDiscard(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor, isCreator, isEmpty = false, requireStill, announce }: DeletionRequest,
+  { reason, actor, isEmpty = false, requireStill, announce }: DeletionRequest,
 ): Promise<Receipt | undefined> {
   const bucket = new Bucket(context);
-  const before = await bucket.attempt(ref);
-  const { manifest, media, deleting } = before.recording(ref.recording)?.objects ?? {};
+  const nowMs = context.now();
+  const entry = bucket.queue.newEntry(ref, nowMs);
+  const [before, manifest, isVersioned] = await together(
+    bucket.attempt(ref),
+    bucket.read(ref, 'manifest'),
+    bucket.isVersioned(),
+    bucket.queue.add(entry),
+  );
+  const found = before.recording(ref.recording);
   // The intent alone: the last request of an earlier deletion failed, and this one finishes it.
-  if (!manifest && !deleting) return requireReceipt(context, ref);
-  const isOver = isCreator || !manifest || !mayBeRunning(before.storeTimeMs - manifest.lastModifiedMs);
-  if (!isOver && !(await isCreated(bucket, ref))) return requireReceipt(context, ref);
+  if (!found?.objects.manifest && !found?.objects.deleting) {
+    // Nothing is left for it to lead to.
+    await bucket.removeKey(entry);
+    return requireReceipt(context, ref);
+  }
   // A receipt by a wrong clock would be no proof.
   requireRightClock(context, before);
+  const isDecided = found.objects.deleting !== undefined;
+  if (!isDecided) await requireStill?.(found);
 
-  const nowMs = context.now();
   forget(context, ref);
-  await bucket.queue.enqueue(ref, nowMs);
-  if (announce) {
-    if (!deleting) await requireStill?.();
-    await announce(media !== undefined);
-  }
-  if (!deleting) {
-    await requireStill?.();
-    const requestedAt = toIso(nowMs);
-    const deadline = toIso(before.deadlineMs(ref));
-    const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
-    await bucket.write(ref, 'deleting', intent);
-  }
-  const attempt = await bucket.attempt(ref, { everything: true });
+  const [attempt] = await together(
+    isVersioned || requireStill ? bucket.attempt(ref, { everything: true }) : before,
+    announce?.(found.objects.media !== undefined),
+  );
   const state = attempt.recording(ref.recording);
   if (!state) return requireReceipt(context, ref);
+  if (!isDecided) await requireStill?.(state);
+  const requestedAt = toIso(nowMs);
+  const deadline = toIso(before.deadlineMs(ref));
+  const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
+  const known = manifest === 'unreadable' ? undefined : manifest;
+  const [isEnded] = await together(
+    known !== undefined && areUploadsEnded(bucket, ref, known),
+    isDecided || bucket.write(ref, 'deleting', intent),
+  );
   // One of an earlier request may have another deadline than this one's.
-  const deadlineMs = deleting
+  const deadlineMs = isDecided
     ? await bucket.deadlineMs(attempt, state)
     : attempt.deadlineOfDeletion(ref, toIso(before.deadlineMs(ref)));
-  const candidate = { state, areUploadsListed: false, reason, actor, hasIntent: true, deadlineMs };
-  const [outcome] = await purgeRecordings(context, bucket, [candidate]);
+  const candidate: DeletionCandidate = {
+    state,
+    areUploadsListed: false,
+    ended: isEnded ? known : undefined,
+    reason,
+    actor,
+    hasIntent: true,
+    deadlineMs,
+  };
+  let isAbsent = false;
+  const look = async () => {
+    isAbsent = await isShownAbsent(bucket, ref);
+  };
+  const [outcome] = await purgeRecordings(context, bucket, [candidate], { beforeTheEnd: look });
   forget(context, ref);
   const own = outcome && ownReceiptOf(outcome);
   if (own && latenessOf(own) > 0) context.onEvent?.('recording-deleted-late', 1);
-  return requireDeleted(bucket, ref, outcome);
+  return requireDeleted(bucket, ref, outcome, isAbsent);
+}
+
+async function areUploadsEnded(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<boolean> {
+  const key = bucket.mediaKey(ref);
+  const [parts, open] = await together(bucket.store.listParts(key, uploadId), openUploadsAt(bucket.store, key));
+  return parts === undefined && open.length === 0;
 }
 
 async function requireDeleted(
   bucket: Bucket,
   ref: RecordingRef,
   outcome: PurgeOutcome | undefined,
+  isAbsent: boolean,
 ): Promise<Receipt | undefined> {
   if (outcome && outcome.result !== 'failed') {
-    await requireAbsent(bucket, ref);
+    // A deletion that the store confirms is believed once a listing no longer shows it; a sweep removes what is written late.
+    if (!isAbsent) throw new StoreError('unexpected', DELETION, 'objects-stay');
     return outcome.result === 'was-empty' ? undefined : outcome.receipt;
   }
   const failure = outcome?.failure ?? { code: 'no-receipt' };
@@ -224,28 +245,14 @@ async function requireDeleted(
   throw new StoreError(failure.kind ?? 'unavailable', failure.operation ?? 'purge', failure.code);
 }
 
-/** A deletion that the store confirms is believed once a listing no longer shows it; a sweep removes what is written late. */
-async function requireAbsent(bucket: Bucket, ref: RecordingRef): Promise<void> {
-  const { manifest, media, deleting } = (await bucket.recording(ref))?.objects ?? {};
-  if (manifest || media || deleting) throw new StoreError('unexpected', DELETION, 'objects-stay');
+/** Of the intent, whose deletion is under way, nothing is asked. */
+async function isShownAbsent(bucket: Bucket, ref: RecordingRef): Promise<boolean> {
+  const { manifest, media } = (await bucket.recording(ref))?.objects ?? {};
+  return !manifest && !media;
 }
 
 async function requireReceipt(context: RecordingsContext, ref: RecordingRef): Promise<Receipt> {
   const receipt = await readReceipt(context, ref);
   if (receipt) return receipt;
   throw new ServiceError('recording-not-found', 'There is no such recording.');
-}
-
-/**
- * A creation marks its participant index entry as whole at its end: until then it may go on.
- * False when the entry is missing because another deletion has just finished. @throws ServiceError `recording-being-created`
- */
-async function isCreated(bucket: Bucket, ref: RecordingRef): Promise<boolean> {
-  const manifest = await bucket.read(ref, 'manifest');
-  if (!manifest || manifest === 'unreadable') return true;
-  if (await bucket.participantEntry(manifest, ref)) return true;
-  const left = (await bucket.recording(ref))?.objects;
-  if (left?.deleting) return true;
-  if (!left?.manifest) return false;
-  throw stillBeingCreated();
 }

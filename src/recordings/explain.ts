@@ -19,7 +19,7 @@ import {
   type Fact,
   fact,
 } from './explanation.ts';
-import { requireRightClock } from './read.ts';
+import { requireRightClock } from './right-clock.ts';
 
 export type ExplainContext = Pick<
   RecordingsContext,

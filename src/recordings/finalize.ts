@@ -1,12 +1,17 @@
 // From media to a recording: after an upload was completed, checks whether it is a recording, and whether it may be kept.
-import type { Attempt } from '../bucket/attempt.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { Bucket, type BucketContext } from '../bucket/bucket.ts';
+import type { StoredMarker, Timeline } from '../bucket/documents.ts';
 import { type Outbox, storedEvent } from '../bucket/outbox.ts';
 import type { Content, DetectedContainer, NO_RECORDING } from '../model/container.ts';
 import { HOUR_MS } from '../model/durations.ts';
-import type { RecordingRef } from '../model/ids.ts';
+import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { StoredPart } from '../model/parts.ts';
 import { CONTAINER_PROBE_BYTES, recognize } from '../model/recognize.ts';
+import { toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
+import { requireRightClock } from './right-clock.ts';
 
 export interface FinalizeContext extends BucketContext {
   readonly outbox?: Outbox | undefined;
@@ -17,9 +22,10 @@ export interface FinalizeContext extends BucketContext {
 export type Finalized =
   | {
       readonly result: 'stored';
+      /** Listed before the marker that this call wrote, if it wrote one. */
       readonly attempt: Attempt;
       /** What this call has found out and stored; undefined when the recording was stored before. */
-      readonly found: DetectedContainer | undefined;
+      readonly marker: StoredMarker | undefined;
     }
   /** The media are there, and certainly no recording: the caller purges or reports them. */
   | { readonly result: 'not-a-recording'; readonly why: keyof typeof NO_RECORDING }
@@ -31,65 +37,97 @@ export type Finalized =
 export interface FinalizeInput {
   /** Those that the media were made of, where this call has completed the upload. */
   readonly parts?: readonly StoredPart[];
-  /** Whether an earlier listing has shown the marker `stored`: the media are not read then. Default: they are. */
-  readonly wasStored?: boolean;
+  /** An earlier listing of its attempt, where there is one. */
+  readonly known?: Attempt | undefined;
+  /** Written while the media are read. */
+  readonly timeline?: Timeline | undefined;
 }
 
 /**
- * What follows a completion (ARCHITECTURE, "complete"): the first bytes, and seldom further ones; a second listing, because
- * a deletion or the deadline may have overtaken it; the marker `stored`, which keeps the parts that the media were made of,
- * and what they are; the tags; a last listing, because a deletion or an assessment may have arrived meanwhile. Until the
- * marker exists, the recording is reported as uploading; once it does, its media are not judged again.
- * @throws StoreError also when the store refuses to delete what may not be kept
+ * What follows a completion (ARCHITECTURE, "complete"): the first bytes, and seldom further ones, the tags, and the timeline;
+ * then a listing, because a deletion, the deadline or an assessment may have overtaken it; the marker `stored`, which keeps the
+ * parts that the media were made of, and what they are. Until the marker exists, the recording is reported as uploading;
+ * once it does, its media are not judged again.
+ *
+ * The tags are written before the listing: an assessment that it does not show lists later, finds the media, and writes its
+ * own. Those of an assessment that it does show are written after it, and it is repeated.
+ * @throws ServiceError `clock-skew`; StoreError also when the store refuses to delete what may not be kept
  */
 export async function finalizeRecording(
   context: FinalizeContext,
   ref: RecordingRef,
-  { parts = [], wasStored = false }: FinalizeInput = {},
+  { parts = [], known, timeline }: FinalizeInput = {},
 ): Promise<Finalized> {
   const { store, now } = context;
   const bucket = new Bucket(context);
   const mediaKey = bucket.mediaKey(ref);
-  const content = wasStored ? undefined : await readContent(context, mediaKey);
-  if (!content && !wasStored) return { result: 'absent' };
+  const wasStored = known?.recording(ref.recording)?.objects.stored !== undefined;
+  const guess = known ?? bucket.unlisted(ref);
+  let tags = guess.tagsOf(ref);
+  if (timeline) await enqueueIfDue(context, bucket, ref, guess.deadlineMs(ref));
+  const withdraw = async (...media: readonly 'media'[]) => {
+    const written = timeline ? ([...media, 'timeline'] as const) : media;
+    if (written.length > 0) await bucket.withdraw(ref, ...written);
+  };
+  const [content] = await together(
+    !wasStored && readContent(context, mediaKey),
+    store.tag(mediaKey, tags),
+    timeline && bucket.write(ref, 'timeline', timeline),
+  );
+  if (!content && !wasStored) {
+    await withdraw();
+    return { result: 'absent' };
+  }
 
   const attempt = await bucket.attempt(ref);
+  // By a wrong clock it would be taken for past its deadline.
+  requireRightClock(context, attempt);
   const state = attempt.recording(ref.recording);
   if (!state || !attempt.isLive(state, now())) {
-    await bucket.withdraw(ref, 'media');
+    await withdraw('media');
     return { result: 'deleted' };
   }
   const { media, stored } = state.objects;
-  // The marker is withdrawn together with the media.
-  if (!media || !(stored || content)) return { result: 'absent' };
-  if (!stored && content?.refused) return { result: 'not-a-recording', why: content.refused };
-  const found = stored || content?.refused ? undefined : content?.container;
-  if (found) {
+  if (!media || !(stored || content)) {
+    await withdraw();
+    return { result: 'absent' };
+  }
+  if (!stored && content && content.refused) return { result: 'not-a-recording', why: content.refused };
+  let marker: StoredMarker | undefined;
+  if (!stored && content && !content.refused) {
+    marker = markerOf(context, attempt, state, { container: content.container, parts });
     const deadlineMs = attempt.deadlineMs(ref);
     await enqueueIfDue(context, bucket, ref, deadlineMs);
-    // A store that remembers completions confirms a second one, whatever its parts.
-    const isOfThese = parts.reduce((sum, part) => sum + part.sizeBytes, 0) === media.sizeBytes;
-    const of = isOfThese ? parts.map(({ partNumber, etag }) => ({ partNumber, etag })) : [];
     // Before the marker, so that no event is lost: it is delivered only once the marker exists.
     await context.outbox?.add(ref.tenant, [storedEvent(ref, now(), deadlineMs)]);
-    await bucket.write(ref, 'stored', {
-      version: 1,
-      parts: of,
-      container: found,
-      media: { sizeBytes: media.sizeBytes, etag: media.etag },
-      manifestEtag: state.objects.manifest?.etag,
-      timelineEtag: state.objects.timeline?.etag,
-    });
+    await bucket.write(ref, 'stored', marker);
   }
-  await store.tag(mediaKey, attempt.tagsOf(ref));
-  const later = await bucket.attempt(ref);
-  const left = later.recording(ref.recording)?.objects;
-  if (!left?.manifest || left.deleting) {
-    await bucket.withdraw(ref, 'media', 'stored');
-    return { result: 'deleted' };
+  for (let latest = attempt; !isDeepStrictEqual(latest.tagsOf(ref), tags); latest = await bucket.attempt(ref)) {
+    tags = latest.tagsOf(ref);
+    await store.tag(mediaKey, tags);
   }
-  if (later.assessedAtMs !== attempt.assessedAtMs) await store.tag(mediaKey, later.tagsOf(ref));
-  return { result: 'stored', attempt: later, found };
+  return { result: 'stored', attempt, marker };
+}
+
+function markerOf(
+  { now }: FinalizeContext,
+  { storeTimeMs }: Attempt,
+  { ref, objects }: RecordingState,
+  { container, parts }: { readonly container: DetectedContainer; readonly parts: readonly StoredPart[] },
+): StoredMarker {
+  const { media, manifest, timeline } = objects;
+  // A store that remembers completions confirms a second one, whatever its parts.
+  const isOfThese = parts.reduce((sum, part) => sum + part.sizeBytes, 0) === media?.sizeBytes;
+  const storedAtMs = Number.isNaN(storeTimeMs) ? now() : storeTimeMs;
+  return {
+    version: 1,
+    parts: isOfThese ? parts.map(({ partNumber, etag }) => ({ partNumber, etag })) : [],
+    container,
+    ...(media && { media: { sizeBytes: media.sizeBytes, etag: media.etag } }),
+    manifestEtag: manifest?.etag,
+    timelineEtag: timeline?.etag,
+    storedAt: toIso(Math.max(storedAtMs, createdAtOf(ref.recording))),
+  };
 }
 
 /** Undefined: there are no media. */

@@ -1,12 +1,14 @@
 // An attempt is of one participant, for callers whose token names the attempt and not the participant.
-import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, isKept } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingsContext } from './context.ts';
-import { requireFirst, type Try, tryOf } from './creation.ts';
+import { type Beginning, counts, requireFirst, type Seen } from './creation.ts';
+import { readManifest } from './read.ts';
 
 /**
- * The oldest recording that is held says whose the attempt is. One that was deleted says nothing any more.
+ * The oldest recording that is held says whose the attempt is. One that was deleted says nothing any more, nor does one
+ * whose manifest cannot be read: damage must not end an exam.
  * @throws ServiceError `attempt-of-another-participant`
  */
 export async function requireOwnAttempt(
@@ -15,54 +17,21 @@ export async function requireOwnAttempt(
   participantId: string,
 ): Promise<void> {
   for (const state of attempt.recordings.filter(isKept)) {
-    const found = await tryOf(context, state);
-    if (found?.manifest.participantId === participantId) return;
-    if (found) throw ofAnother();
+    const manifest = await readManifest(context, state.ref).catch((error: unknown) => {
+      if (!(error instanceof ServiceError)) throw error;
+    });
+    if (!manifest || !counts(state, manifest)) continue;
+    if (manifest.participantId === participantId) return;
+    throw ofAnother();
   }
-}
-
-/** @throws ServiceError `attempt-of-another-participant` where any recording that is held is of another one */
-export async function requireNoOther(
-  context: RecordingsContext,
-  attempt: Attempt,
-  participantId: string,
-): Promise<void> {
-  if ((await othersIn(context, attempt.recordings, participantId)).length > 0) throw ofAnother();
 }
 
 /**
- * @param before the listing at the beginning, whose recordings were accepted
- * @param after a listing after the manifest was written
- * @param elapsedMs since it was written; undefined: no other request can finish this creation
- * @throws ServiceError `attempt-of-another-participant`, `recording-being-created`; its recording is deleted then
+ * Of creations at the same time for several participants one is left.
+ * @throws ServiceError `attempt-of-another-participant`, `recording-being-created`
  */
-export async function requireOnlyParticipant(
-  context: RecordingsContext,
-  bucket: Bucket,
-  own: Try,
-  { before, after, elapsedMs }: { before: Attempt; after: Attempt; elapsedMs: (() => number) | undefined },
-): Promise<void> {
-  const accepted = new Set(before.recordings.filter(isKept).map((state) => state.ref.recording));
-  accepted.add(own.state.ref.recording);
-  const rivalsIn = (attempt: Attempt) => {
-    const since = attempt.recordings.filter((state) => !accepted.has(state.ref.recording));
-    return othersIn(context, since, own.manifest.participantId);
-  };
-  await requireFirst(context, bucket, own, { after, elapsedMs, rivalsIn, refusal: ofAnother });
-}
-
-/** Those of other participants that are held, oldest first. */
-async function othersIn(
-  context: RecordingsContext,
-  states: readonly RecordingState[],
-  participantId: string,
-): Promise<Try[]> {
-  const others: Try[] = [];
-  for (const state of states.filter(isKept)) {
-    const found = await tryOf(context, state);
-    if (found && found.manifest.participantId !== participantId) others.push(found);
-  }
-  return others;
+export async function requireOnlyParticipant(bucket: Bucket, own: Beginning, seen: Seen): Promise<void> {
+  await requireFirst(bucket, own, seen, ({ participant }) => participant !== own.participantId, ofAnother);
 }
 
 function ofAnother(): ServiceError {

@@ -7,8 +7,9 @@ import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import type { PlaybackLink } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { type LiveRecording, readContent, readFinalized } from './read.ts';
+import { type LiveRecording, readContent, readFinalized, readStoredContent } from './read.ts';
 
 /** Refusals of a recording that exists or existed. Others leave no trace, so that no caller can fill the bucket with them. */
 const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
@@ -30,10 +31,17 @@ export async function presignPlayback(
 ): Promise<PlaybackLink> {
   const by = { ref, reason, actor: caller.actor, requestId: caller.requestId };
   try {
-    const link = await presignPlaybackOf(context, await readPlayable(context, ref));
+    const content = readStoredContent(context, ref);
+    // Whether there is anything to be read, the listing says.
+    content.catch(() => {});
+    const live = await readPlayable(context, ref);
+    await content;
+    const link = await presignPlaybackOf(context, live);
     if (!link) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
-    await context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` });
-    await readPlayable(context, ref);
+    await together(
+      context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` }),
+      readPlayable(context, ref),
+    );
     context.onEvent?.('link-issued', 1);
     return link;
   } catch (error) {

@@ -26,7 +26,7 @@ export async function openProxiedUpload(
   holder: Holder,
   by?: CompleteInput['by'],
 ): Promise<ProxiedUpload> {
-  const { partSizeBytes, uploadId } = await requireUploading(context, ref);
+  const { partSizeBytes, uploadId } = (await requireUploading(context, ref)).manifest;
   const { maxRecordingBytes, maxContentBytes } = context.uploads;
   // One request brings no more: then there is one part, and a larger buffer would not be filled.
   const bufferBytes = Math.min(partSizeBytes, maxContentBytes);

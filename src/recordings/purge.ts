@@ -9,11 +9,13 @@ import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { entryOf, isProof, submitReceipts } from '../bucket/receipt-log.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
-import { attemptId, type RecordingRef } from '../model/ids.ts';
+import { attemptId, createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
 import { type DeleteTarget, endUpload, STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { isOutage, isStoreError, meaningOf } from '../objectstore/store-error.ts';
+import { mayBeRunning } from './creation-time.ts';
 import { type Failure, failureOf } from './failure.ts';
 
 export interface PurgeContext extends ReceiptChainContext {
@@ -26,6 +28,8 @@ export interface DeletionCandidate {
   readonly state: RecordingState;
   /** Whether its `uploads` are all that the store lists. */
   readonly areUploadsListed: boolean;
+  /** Its manifest, where it was read already, and its uploads were seen to have ended. */
+  readonly ended?: Manifest | undefined;
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;
@@ -114,9 +118,15 @@ export function purgeRecordings(
   context: PurgeContext,
   bucket: Bucket,
   candidates: readonly DeletionCandidate[],
-  chain = new ReceiptChain(context, bucket.queue, 'request'),
+  { chain = new ReceiptChain(context, bucket.queue, 'request'), beforeTheEnd = async () => {} }: PurgeOptions = {},
 ): Promise<PurgeOutcome[]> {
-  return new Purge(context, bucket, chain, candidates).run();
+  return new Purge(context, bucket, chain, candidates).run(beforeTheEnd);
+}
+
+interface PurgeOptions {
+  readonly chain?: ReceiptChain;
+  /** Runs when nothing but the deletion intents is left, while these are deleted. */
+  readonly beforeTheEnd?: () => Promise<void>;
 }
 
 class Purge {
@@ -132,21 +142,33 @@ class Purge {
     this.#jobs = candidates.map(newJob);
   }
 
-  async run(): Promise<PurgeOutcome[]> {
+  async run(beforeTheEnd: () => Promise<void>): Promise<PurgeOutcome[]> {
     await this.#each((job) => this.#prepare(job));
     await this.#deleteContents();
     await this.#each((job) => this.#draftReceipt(job));
     await this.#writeEvents();
     await this.#writeReceipts();
-    await this.#submitReceipts();
-    await this.#deleteBatch((job) => this.#participantEntry(job));
+    // With an intent, the manifest goes at the same time: after a crash the intent and the receipt are left, and lead the next
+    // purge to the rest. Without one, the manifest does that.
+    await together(
+      this.#submitReceipts(),
+      this.#deleteBatch(async (job) => [
+        ...(await this.#participantEntry(job)),
+        ...(job.state.objects.deleting ? allButCause(job) : []),
+      ]),
+    );
+    await this.#deleteBatch((job) => (job.state.objects.deleting ? [] : allButCause(job)));
     // What makes it due is deleted last: a manifest whose deletion is refused must not become readable again.
-    await this.#deleteBatch(allButCause);
-    await this.#deleteBatch(cause);
+    await together(this.#deleteBatch(cause), beforeTheEnd());
     return this.#jobs.map(toOutcome);
   }
 
   async #prepare(job: PurgeJob): Promise<void> {
+    const { ended } = job.candidate;
+    if (ended) {
+      job.manifest = ended;
+      return;
+    }
     try {
       const manifest = job.state.objects.manifest && (await this.#bucket.read(job.ref, 'manifest'));
       if (manifest !== 'unreadable') job.manifest = manifest;
@@ -328,8 +350,16 @@ class Purge {
     }
   }
 
-  async #participantEntry({ manifest, ref }: PurgeJob): Promise<CountedTarget[]> {
-    return manifest ? this.#bucket.participantTargets(manifest.participantId, ref) : [];
+  /** And the claim of a creation that may look new to another one. */
+  async #participantEntry({ manifest, progress, ref }: PurgeJob): Promise<CountedTarget[]> {
+    const participantId = manifest?.participantId ?? ('receipt' in progress ? progress.receipt.participantId : null);
+    if (participantId === null) return [];
+    const isNew = mayBeRunning(this.#context.now() - createdAtOf(ref.recording));
+    const [entry, claim] = await together(
+      this.#bucket.participantTargets(participantId, ref),
+      isNew ? this.#bucket.claimTargets(participantId, ref) : [],
+    );
+    return [...entry, ...claim];
   }
 
   #drafted(): Drafted[] {

@@ -1,15 +1,17 @@
 // Reading a recording: whether it exists, and how callers see it.
 import { type Attempt, isKept, isStored, type RecordingState, storedAtMs } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
-import type { Manifest, Receipt, Timeline } from '../bucket/documents.ts';
+import type { Manifest, Receipt, StoredMarker, Timeline } from '../bucket/documents.ts';
 import type { DetectedContainer } from '../model/container.ts';
 import { ServiceError } from '../model/errors.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { typeOfContent } from '../model/media-type.ts';
 import type { Recording } from '../model/recording.ts';
-import { clocksDiffer, toIso } from '../model/times.ts';
-import { noteContent, type RecordingsContext } from './context.ts';
+import { toIso } from '../model/times.ts';
+import { together } from '../model/together.ts';
+import { contentOf, noteContent, type RecordingsContext, type StoredContent } from './context.ts';
 import { finalizeRecording } from './finalize.ts';
+import { requireRightClock } from './right-clock.ts';
 
 /** A recording that exists: not deleted, not being deleted, not past its deadline. */
 export interface LiveRecording {
@@ -20,26 +22,14 @@ export interface LiveRecording {
 }
 
 /**
- * By a wrong clock a recording would get a deadline that is no promise, or be taken for past it.
- * @throws ServiceError `clock-skew`
- */
-export function requireRightClock(
-  { now }: Pick<RecordingsContext, 'now'>,
-  { storeTimeMs }: Pick<Attempt, 'storeTimeMs'>,
-): void {
-  if (!clocksDiffer(now(), storeTimeMs)) return;
-  throw new ServiceError(
-    'clock-skew',
-    'The clocks of the service and of its store differ by minutes. Try again later.',
-  );
-}
-
-/**
- * One LIST and one GET.
+ * One LIST, and a GET at the same time unless the manifest is in memory.
  * @throws ServiceError `recording-not-found`; `recording-deleted` with the receipt; `recording-expired` when its
  * deadline has passed and the sweeper has not come yet; `recording-unreadable`; `clock-skew`.
  */
 export async function readLive(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
+  const reading = readManifest(context, ref);
+  // Whether there is one to be read, the listing says.
+  reading.catch(() => {});
   const attempt = await new Bucket(context).attempt(ref);
   requireRightClock(context, attempt);
   const state = attempt.recording(ref.recording);
@@ -49,7 +39,7 @@ export async function readLive(context: RecordingsContext, ref: RecordingRef): P
     const deadline = toIso(deadlineMs);
     throw new ServiceError('recording-expired', `The deadline of this recording was ${deadline}.`, { deadline });
   }
-  return { attempt, state, deadlineMs, manifest: await readManifest(context, ref) };
+  return { attempt, state, deadlineMs, manifest: await reading.catch(() => readManifest(context, ref)) };
 }
 
 async function absenceOf(context: RecordingsContext, ref: RecordingRef, state?: RecordingState): Promise<ServiceError> {
@@ -97,7 +87,7 @@ export async function participantOf(context: RecordingsContext, ref: RecordingRe
 export async function readFinalized(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
   const live = await readLive(context, ref);
   if (!live.state.objects.media || isStored(live.state)) return live;
-  const finalized = await finalizeRecording(context, ref);
+  const finalized = await finalizeRecording(context, ref, { known: live.attempt });
   noteContent(context, ref, finalized);
   return readLive(context, ref);
 }
@@ -111,26 +101,37 @@ export interface RecordingContent {
   /** Null while it is being sent, and where it is not known. */
   readonly container: DetectedContainer | null;
   readonly contentType: string;
+  /** By the store's clock; undefined while it is being sent. */
+  readonly storedAtMs: number | undefined;
 }
 
-/** A GET more for a stored recording that was not read shortly before. */
+/** A GET more for a stored recording that the process has not seen. */
 export async function readContent(
   context: RecordingsContext,
   { state, manifest }: Pick<LiveRecording, 'state' | 'manifest'>,
 ): Promise<RecordingContent> {
-  const container = isStored(state) ? await readContainer(context, state.ref) : null;
-  return { container, contentType: typeOfContent(manifest.contentType, container) };
+  const stored = isStored(state) ? await readStoredContent(context, state.ref) : undefined;
+  return toContent(state, manifest, stored);
 }
 
-/** Null where version 0.1 stored it, and where the marker cannot be read. */
-async function readContainer(context: RecordingsContext, ref: RecordingRef): Promise<DetectedContainer | null> {
-  const known = context.containerCache.get(recordingId(ref));
-  if (known) return known.container;
+function toContent(state: RecordingState, manifest: Manifest, stored: StoredContent | undefined): RecordingContent {
+  const container = stored?.container ?? null;
+  const contentType = typeOfContent(manifest.contentType, container);
+  return { container, contentType, storedAtMs: stored?.storedAtMs ?? storedAtMs(state) };
+}
+
+/** Undefined where the marker cannot be read. */
+export async function readStoredContent(
+  context: RecordingsContext,
+  ref: RecordingRef,
+): Promise<StoredContent | undefined> {
+  const known = context.contentCache.get(recordingId(ref));
+  if (known) return known;
   const marker = await new Bucket(context).read(ref, 'stored');
-  if (!marker || marker === 'unreadable') return null;
-  const container = marker.container ?? null;
-  context.containerCache.set(recordingId(ref), { container });
-  return container;
+  if (!marker || marker === 'unreadable') return undefined;
+  const content = contentOf(marker);
+  context.contentCache.set(recordingId(ref), content);
+  return content;
 }
 
 /** With its timeline: a GET more, where there is one. */
@@ -138,7 +139,21 @@ export async function toRecording(
   context: RecordingsContext,
   live: Omit<LiveRecording, 'deadlineMs'>,
 ): Promise<Recording> {
-  return describe(context, live, await readContent(context, live), await readTimeline(context, live.state));
+  const [content, timeline] = await together(readContent(context, live), readTimeline(context, live.state));
+  return describe(context, live, content, timeline);
+}
+
+/** As `toRecording`, of a recording whose marker was written after it was listed. */
+export function describeStored(
+  context: RecordingsContext,
+  { attempt, state, manifest }: Omit<LiveRecording, 'deadlineMs'>,
+  marker: StoredMarker,
+  timeline: Timeline | undefined,
+): Recording {
+  const { media } = state.objects;
+  const stored = { ...state, objects: { ...state.objects, ...(media && { stored: media }) } };
+  const content = toContent(stored, manifest, contentOf(marker));
+  return describe(context, { attempt, state: stored, manifest }, content, timeline ?? null);
 }
 
 async function readTimeline(context: RecordingsContext, { ref, objects }: RecordingState): Promise<Timeline | null> {
@@ -149,11 +164,10 @@ async function readTimeline(context: RecordingsContext, { ref, objects }: Record
 export function describe(
   { leadMs }: Pick<RecordingsContext, 'leadMs'>,
   { attempt, state, manifest }: Omit<LiveRecording, 'deadlineMs'>,
-  { contentType, container }: RecordingContent,
+  { contentType, container, storedAtMs: storedMs }: RecordingContent,
   timeline: Timeline | null,
 ): Recording {
   const { recordingId, examId, attemptId, participantId, kind, consent, createdAt } = manifest;
-  const storedMs = storedAtMs(state);
   const { assessedAtMs } = attempt;
   return {
     recordingId,

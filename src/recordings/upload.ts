@@ -6,7 +6,7 @@ import { ServiceError } from '../model/errors.ts';
 import { type RecordingRef, recordingId } from '../model/ids.ts';
 import { maxPartsFor } from '../model/parts.ts';
 import { toIso } from '../model/times.ts';
-import type { RecordingsContext } from './context.ts';
+import { forget, type OpenRecording, type RecordingsContext } from './context.ts';
 import { readLive, readManifest } from './read.ts';
 
 export interface PresignedPart {
@@ -29,10 +29,9 @@ export interface UploadedPart extends PartToUpload {
 }
 
 /**
- * Presigns part URLs of a recording that accepts parts now, or did a moment ago (`openUploadCache`): after a deletion
- * elsewhere no replica presigns for longer than that, and the store refuses the URLs that it did presign. Costs at most one
- * LIST a moment for each recording, however many parts are requested; and a GET when the manifest is not in memory. Safe
- * to repeat: a part that is uploaded again replaces the first.
+ * Presigns part URLs of a recording that accepts parts, or did when this process saw it last, an hour ago at most: the
+ * store refuses the URLs of an upload that was ended elsewhere since, and `listUploadedParts` says why. Costs a LIST and a
+ * GET where the process has not seen the recording. Safe to repeat: a part that is uploaded again replaces the first.
  * @throws ServiceError `uploads-proxied`, `part-too-large`, `part-number-too-large`, and as `readLive`.
  */
 export async function presignParts(
@@ -49,24 +48,33 @@ export async function presignParts(
   return presignPartsOf(context, ref, await readOpenUpload(context, ref), parts);
 }
 
-/** As `requireUploading`. Requests within a moment share one listing; one that fails is forgotten. */
-export function readOpenUpload(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
+/** The manifest of a recording that accepted parts when this process saw it last. @throws ServiceError as `requireUploading` */
+export async function readOpenUpload(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
+  const known = await knownOpenUpload(context, ref);
+  if (known) return known.manifest;
   const { openUploadCache } = context;
   const key = recordingId(ref);
-  const known = openUploadCache.get(key);
-  if (known) return known;
   const reading = requireUploading(context, ref);
   openUploadCache.set(key, reading);
   reading.catch(() => {
     if (openUploadCache.peek(key) === reading) openUploadCache.delete(key);
   });
-  return reading;
+  return (await reading).manifest;
 }
 
-/** The manifest of a recording that still accepts parts. @throws ServiceError `recording-stored`, and as `readLive` */
-export async function requireUploading(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
-  const { state, manifest } = await readLive(context, ref);
-  if (!state.objects.media) return manifest;
+/** From memory alone. Requests at once share a listing. Undefined also past the deadline, and where the listing fails. */
+export async function knownOpenUpload(
+  { openUploadCache, now }: RecordingsContext,
+  ref: RecordingRef,
+): Promise<OpenRecording | undefined> {
+  const known = await openUploadCache.get(recordingId(ref))?.catch(() => {});
+  return known && known.deadlineMs > now() ? known : undefined;
+}
+
+/** A recording that still accepts parts. @throws ServiceError `recording-stored`, and as `readLive` */
+export async function requireUploading(context: RecordingsContext, ref: RecordingRef): Promise<OpenRecording> {
+  const { state, manifest, deadlineMs } = await readLive(context, ref);
+  if (!state.objects.media) return { manifest, deadlineMs };
   throw new ServiceError('recording-stored', 'This recording is complete; it takes no more parts.');
 }
 
@@ -121,7 +129,7 @@ export async function listUploadedParts(context: RecordingsContext, ref: Recordi
   const { uploadId } = await readManifest(context, ref);
   const parts = await context.store.listParts(new Bucket(context).mediaKey(ref), uploadId);
   if (parts) return parts.map(({ partNumber, sizeBytes, etag }) => ({ partNumber, sizeBytes, etag }));
-  context.manifestCache.delete(recordingId(ref));
+  forget(context, ref);
   await requireUploading(context, ref);
   throw new ServiceError(
     'upload-gone',

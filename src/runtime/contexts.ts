@@ -7,11 +7,10 @@ import type { Manifest } from '../bucket/documents.ts';
 import { createOutbox } from '../bucket/outbox.ts';
 import type { Signer } from '../bucket/signer.ts';
 import type { Settings } from '../config.ts';
-import type { DetectedContainer } from '../model/container.ts';
-import { MINUTE_MS, SECOND_MS } from '../model/durations.ts';
+import { HOUR_MS } from '../model/durations.ts';
 import type { RandomBytes } from '../model/ids.ts';
 import type { ObjectStore } from '../objectstore/object-store.ts';
-import type { RecordingsContext } from '../recordings/context.ts';
+import type { OpenRecording, RecordingsContext, StoredContent } from '../recordings/context.ts';
 import { ExportPlaces } from '../recordings/export-places.ts';
 import { ProxiedUploads } from '../recordings/proxied-uploads.ts';
 import type { SweepContext } from '../sweeper/run.ts';
@@ -20,8 +19,8 @@ import { VERSION } from './version.ts';
 
 /** The manifests of 2,000 running exams take less than 2 MB. */
 const MANIFESTS_KEPT = 20_000;
-/** How long a replica may hand out part URLs of a recording that another replica deleted: the store refuses them. */
-const OPEN_UPLOAD_TTL_MS = SECOND_MS;
+/** Of what never changes. A replica may hand out part URLs of what another has deleted for so long: the store refuses them. */
+const KEPT_MS = HOUR_MS;
 
 type UsedSettings = 'policy' | 'deleteLeadMs' | 'logRetentionMs' | 'settleTimeMs' | 'uploadIdleLimitMs';
 export interface ContextSettings extends Pick<Settings, UsedSettings>, Pick<RecordingsContext, 'uploads'> {
@@ -75,13 +74,13 @@ export function sweepContext(
 
 /** State that a process keeps between requests. `clock` measures the age of cached manifests. */
 export function processMemory(limits: { readonly maxContentUploads: number }, clock: { now(): number } = performance) {
-  const kept = { max: MANIFESTS_KEPT, ttlResolution: 0, perf: clock };
+  const kept = { max: MANIFESTS_KEPT, ttl: KEPT_MS, ttlResolution: 0, perf: clock };
   return {
     proxiedUploads: new ProxiedUploads({ max: limits.maxContentUploads }),
     exportPlaces: new ExportPlaces(),
     auditChains: new AuditChains(),
-    manifestCache: new LRUCache<string, Manifest>({ ...kept, ttl: MINUTE_MS }),
-    containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ ...kept, ttl: MINUTE_MS }),
-    openUploadCache: new LRUCache<string, Promise<Manifest>>({ ...kept, ttl: OPEN_UPLOAD_TTL_MS }),
+    manifestCache: new LRUCache<string, Manifest>(kept),
+    contentCache: new LRUCache<string, StoredContent>(kept),
+    openUploadCache: new LRUCache<string, Promise<OpenRecording>>(kept),
   };
 }

@@ -1,6 +1,6 @@
 // Abandoned uploads: found, and completed with the parts that had arrived, so that they can be reviewed.
 import pMap from 'p-map';
-import { isKept } from '../bucket/attempt.ts';
+import { type Attempt, isKept } from '../bucket/attempt.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { type ListedUpload, listsUploads, openUploads } from '../bucket/inventory.ts';
 import { inBatches } from '../bucket/listing.ts';
@@ -116,22 +116,23 @@ async function recover(run: SweepRun, { ref, uploadId }: Candidate): Promise<voi
   if (manifest.uploadId !== uploadId) return note('upload-without-manifest');
   if (!checkParts(parts, manifest.partSizeBytes).ok) return note('upload-has-holes');
   if (options.dryRun) return tally.count('salvaged');
-  if (await complete(run, ref, manifest, parts)) tally.count('salvaged');
+  if (await complete(run, attempt, ref, manifest, parts)) tally.count('salvaged');
 }
 
 /** Whether it is stored now. */
 async function complete(
   { bucket, context, tally }: SweepRun,
+  attempt: Attempt,
   ref: RecordingRef,
   manifest: Manifest,
   parts: readonly UploadedPart[],
 ): Promise<boolean> {
   await bucket.mark(ref, 'truncated');
   const completed = await context.store.completeMultipartUpload(bucket.mediaKey(ref), manifest.uploadId, parts);
-  const finalized = await finalizeRecording(context, ref, { parts: completed ? parts : [] });
+  const finalized = await finalizeRecording(context, ref, { parts: completed ? parts : [], known: attempt });
   const { result } = finalized;
   if (result === 'not-a-recording') tally.note({ code: 'salvaged-is-no-recording' }, bucket.mediaKey(ref));
-  if (result === 'stored' && finalized.found === 'unrecognized') {
+  if (result === 'stored' && finalized.marker?.container === 'unrecognized') {
     tally.note({ code: 'salvaged-is-unrecognized' }, bucket.mediaKey(ref));
   }
   // A deletion meanwhile has taken away the queue entries that would lead a sweep to the marker.

@@ -46,6 +46,8 @@ export class SweepRun {
   readonly tally = new Tally();
   /** Attempts that a dry run has inspected: it deletes nothing, so that later entries would have them counted again. */
   readonly foreseen = new Set<string>();
+  /** Whether entries were added that a page of the queue, listed before, does not show. */
+  haveClaimsMoved = false;
   /** One for all receipts of the run. */
   readonly chain: ReceiptChain;
   /** What is due is judged by the time at which the run began. */

@@ -10,6 +10,7 @@ import { clocksDiffer, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { failureOf } from '../recordings/failure.ts';
 import { type DeletionCandidate, purgeRecordings } from '../recordings/purge.ts';
+import { isAhead, leadsNowhereYet, leftByCreation, moveClaims } from './claims.ts';
 import { findDueSoon } from './due-soon.ts';
 import { expireAuditEvents, expireReceipts } from './expiry.ts';
 import { boundClaims, bringEntriesBack, isFromFuture } from './from-future.ts';
@@ -82,7 +83,9 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   if (!run.isStopped) {
     if (options.dueSoon !== false) {
       await run.guard('due-soon', async () => {
-        dueSoon = await findDueSoon(context, { page, announce: !options.dryRun, signal: options.signal });
+        // Claims that were moved meanwhile are not on the page.
+        const listed = run.haveClaimsMoved ? undefined : page;
+        dueSoon = await findDueSoon(context, { page: listed, announce: !options.dryRun, signal: options.signal });
       });
     }
     await run.guard('salvage', () => recoverAbandonedUploads(run, uploads));
@@ -117,8 +120,15 @@ async function sweepPage(
   const { context, tally } = run;
   const attempts = new Map<string, { ref: AttemptRef; entries: AttemptEntry[] }>();
   const expired: QueueEntry[] = [];
+  const claims: AttemptEntry[] = [];
   for (const entry of due) {
     if (entry.type === 'attempt') {
+      if (run.options.dryRun && isAhead(run, entry))
+        tally.problem({ code: 'from-future' }, run.bucket.attemptName(entry.ref));
+      if (leadsNowhereYet(run, entry)) {
+        claims.push(entry);
+        continue;
+      }
       if (run.foreseen.has(attemptId(entry.ref))) continue;
       const attempt = attempts.get(attemptId(entry.ref)) ?? { ref: entry.ref, entries: [] };
       attempt.entries.push(entry);
@@ -144,6 +154,7 @@ async function sweepPage(
   };
   await pMap(chunks, sweepNext, { concurrency: CHUNKS_AT_ONCE });
   if (!run.isStopped) await expireReceipts(run, expired);
+  if (!run.isStopped) await moveClaims(run, claims);
 }
 
 function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: DueAttempt, error: unknown): void {
@@ -276,7 +287,7 @@ class ChunkSweep {
   async #purge(inspected: readonly InspectedAttempt[]): Promise<void> {
     const { bucket, chain, context, tally } = this.#run;
     const candidates = inspected.flatMap((one) => one.candidates);
-    const outcomes = await purgeRecordings(context, bucket, candidates, chain);
+    const outcomes = await purgeRecordings(context, bucket, candidates, { chain });
     for (const [index, outcome] of outcomes.entries()) {
       const { ref, result } = outcome;
       tally.purged(outcome, bucket.recordingName(ref), candidates[index]?.deadlineMs ?? Number.NaN, context.now());
@@ -338,10 +349,16 @@ class ChunkSweep {
       this.#uploads.source === 'unknown';
     if (isIncomplete) return nothing;
     const past = due.entries.filter(({ ageMs }) => !this.#run.isYoung(ageMs));
-    const leftBehind = [
-      ...attempt.assessing.map(({ key }) => key),
-      ...past.flatMap((entry) => this.#indexEntryOf(entry, attempt)),
-    ];
+    const leftBehind = attempt.assessing.map(({ key }) => key);
+    try {
+      for (const { ref, creation } of past) {
+        if (!creation || attempt.recording(creation.recording)?.objects.manifest) continue;
+        leftBehind.push(...(await leftByCreation(this.#run, { ...ref, recording: creation.recording }, creation)));
+      }
+    } catch (error) {
+      tally.problem(failureOf(error), bucket.attemptName(due.ref));
+      return nothing;
+    }
     const nextMs = attempt.nextDeadlineMs(this.#deleted);
     const areRecordsOver =
       attempt.recordings.every(isDeleted) &&
@@ -374,12 +391,5 @@ class ChunkSweep {
       tally.problem(failureOf(error), bucket.attemptName(ref));
     }
     return true;
-  }
-
-  /** The participant index entry of a creation that died before its manifest: nothing but its queue entry leads there. */
-  #indexEntryOf({ creation }: AttemptEntry, attempt: Attempt): string[] {
-    if (!creation || attempt.recording(creation.recording)?.objects.manifest) return [];
-    const ref = { ...attempt.ref, recording: creation.recording };
-    return [this.#run.bucket.participantName(creation.participant, ref)];
   }
 }

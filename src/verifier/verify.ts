@@ -156,7 +156,7 @@ async function isNeeded({ bucket }: VerifyRun, ref: RecordingRef): Promise<boole
 
 interface IndexEntry {
   readonly key: string;
-  /** Its creation had not come to its end. */
+  /** An earlier version wrote it, and its creation had not come to its end. */
   readonly isBegun: boolean;
   readonly ref: RecordingRef;
 }
@@ -178,8 +178,7 @@ async function verifyParticipants(run: VerifyRun): Promise<void> {
       entries.map(({ ref }) => ref),
     );
     const strays = entries.filter(({ ref }) => !stored.has(recordingId(ref)));
-    const begun = strays.filter(({ isBegun }) => isBegun);
-    const expected = begun.length === 0 ? new Set() : await leftByCreations(run, begun);
+    const expected = strays.length === 0 ? new Set() : await leftByCreations(run, strays);
     for (const stray of strays) if (!expected.has(stray.key)) await reportParticipant(run, stray);
   }
 }
@@ -191,10 +190,12 @@ async function leftByCreations(run: VerifyRun, strays: readonly IndexEntry[]): P
   const expected = new Set<string>();
   for await (const entry of bucket.queue.entries()) {
     if (entry.type !== 'attempt' || !entry.creation) continue;
+    // Of a whole recording the entry stays; its claim is moved by the next sweep.
     const { recording, participant } = entry.creation;
     const ref = { ...entry.ref, recording };
     const stray = byRecording.get(recordingId(ref));
-    if (stray && stray.key === bucket.participantName(participant, ref)) expected.add(stray.key);
+    const isLeft = stray?.isBegun || entry.claim === 'creation';
+    if (stray && isLeft && stray.key === bucket.participantName(participant, ref)) expected.add(stray.key);
   }
   return expected;
 }

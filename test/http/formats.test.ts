@@ -194,7 +194,7 @@ describe('what was stored before', () => {
     const media = recordingKey(created.ref, 'media');
     await api.service.store.put(media, PICTURE);
     await api.service.store.put(recordingKey(created.ref, 'stored'), Buffer.from('{"version":1,"parts":[]}'));
-    api.service.context.containerCache.clear();
+    api.service.context.contentCache.clear();
     const view = { state: 'stored', container: null, contentType: 'video/webm;codecs=vp8' };
     expect((await api.call('get', created.path)).body).toMatchObject(view);
     expect((await played(created)).type).toBe('video/webm;codecs=vp8');
@@ -205,7 +205,7 @@ describe('what was stored before', () => {
   it('with a marker that cannot be read is served as it was announced', async () => {
     const { created } = await sent('parts', MP4);
     await api.service.store.put(recordingKey(created.ref, 'stored'), Buffer.from('{'));
-    api.service.context.containerCache.clear();
+    api.service.context.contentCache.clear();
     expect((await played(created)).type).toBe('video/webm;codecs=vp8');
   });
 

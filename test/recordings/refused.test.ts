@@ -114,13 +114,13 @@ describe('what the store keeps of a marker that must not stay is reported', () =
     await expect(complete).rejects.toMatchObject({ storeCode: 'AccessDenied' });
   });
 
-  test('to the caller: media that were deleted between their tags and the last listing', async () => {
+  test('to the caller: media that were deleted before their tags', async () => {
     const ref = await service.uploaded();
     const outcome = await meanwhile(
       service.store,
       { when: 'before', call: 'tag' },
       () => service.erase(ref),
-      (seen) => service.complete(ref, keeping(seen, /\/stored$/)).catch((error: unknown) => error),
+      (seen) => service.complete(ref, keeping(seen, /\/media$/)).catch((error: unknown) => error),
     );
     expect(outcome).toMatchObject({ name: 'StoreError', storeCode: 'AccessDenied' });
   });

@@ -171,6 +171,7 @@ async function abort(taking: Taking, ref: RecordingRef): Promise<void> {
   // What was stored before is kept, whoever gives it up.
   if (!model.has(ref, 'stored')) known.mayBeAborted = true;
   const beganMs = taking.simulation.world.nowMs;
+  known.givenUpMs ??= beganMs;
   const answer = await callService(taking, ref, 'abort', (context, caller) => abortRecording(context, caller, ref));
   if ('value' in answer) erasureIsWhole(model, ref, beganMs);
   if ('refused' in answer && answer.refused.code === 'recording-stored') known.mayBeAborted = couldBe;

@@ -89,7 +89,7 @@ function nothingIsDeletedEarly(model: Model, world: World, { request }: Effect, 
   const isUpload = uploadId !== undefined;
   if (known.mayBeAborted && (isUpload || parsed.object === 'manifest')) return;
   // An upload that no manifest names, or will name, holds nothing that anybody could ever read.
-  const isCreating = known.creation?.isOver === false;
+  const isCreating = known.creation?.isOver === false && known.creation !== request;
   const manifest = Buffer.from(model.store.peek(recordingKey(ref, 'manifest')) ?? []);
   if (isUpload && !isCreating && !manifest.includes(uploadId)) return;
   const deadline = new Date(model.deadlineMs(ref)).toISOString();
@@ -107,8 +107,10 @@ function whatEndsEarlyIsAudited(model: Model, world: World, { request }: Effect,
   const known = model.know(ref);
   const unassessedMs = createdAtOf(ref.recording) + model.retentionMs(ref.tenant, 'unassessedMs');
   const isDue = unassessedMs - model.rules.leadMs <= world.nowMs + CLOCK_TOLERANCE_MS;
-  // Nobody was answered with it, or nothing had arrived.
-  if (isDue || !known.isAnswered || known.firstPartMs === undefined || !known.hasManifest) return;
+  const wasEmpty =
+    known.firstPartMs === undefined || known.firstPartMs >= (known.givenUpMs ?? Number.POSITIVE_INFINITY);
+  // Nobody was answered with it, or nothing had arrived when it was given up.
+  if (isDue || !known.isAnswered || wasEmpty || !known.hasManifest) return;
   const isAsked = model.isAudited(ref, ['erased', 'aborted', 'content-refused']);
   const { tenant, exam, attempt } = ref;
   const isAssessed = model.isAudited({ tenant, exam, attempt }, ['assessed']);
@@ -175,8 +177,10 @@ export function tenantsStayApart({ tenant, name }: Request, method: StoreCall, a
     const ofLog = parsed && 'tenant' in parsed ? parsed.tenant : undefined;
     const owner = parsed && 'ref' in parsed ? parsed.ref.tenant : ofLog;
     const isShared = parsed?.type === 'due-receipts';
-    const isPrefix = method.startsWith('list') && /^(attempts|participants|receipts)\//.test(key);
-    const isOwn = owner === undefined ? isPrefix && key.split('/')[1] === tenant : owner === tenant;
+    const prefix = method.startsWith('list')
+      ? /^(?:attempts|participants|receipts|due\/[^/]+\/attempt)\/([^/]+)\//
+      : /$^/;
+    const isOwn = owner === undefined ? prefix.exec(key)?.[1] === tenant : owner === tenant;
     must(isOwn || isShared, 'tenants stay apart', `${name} of ${tenant}: ${method} ${key}`);
   }
 }

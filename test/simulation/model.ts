@@ -32,6 +32,8 @@ const newKnown = (ref: RecordingRef) => ({
   deletionsAsked: 0,
   /** Its client gave it up while it was not stored: it may go unless it gets stored first. */
   mayBeAborted: false,
+  /** When its client first gave it up. */
+  givenUpMs: undefined as number | undefined,
   /** `deleting` stands, or stood, on it. */
   doomedMs: undefined as number | undefined,
   receiptMs: undefined as number | undefined,

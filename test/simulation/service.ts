@@ -1,15 +1,13 @@
 // The real service and sweeper on the simulated world: the contexts that the use cases are given, one for each request.
 import { LRUCache } from 'lru-cache';
 import { AuditChains } from '../../src/bucket/audit-chain.ts';
-import type { Manifest } from '../../src/bucket/documents.ts';
 import { readSettings } from '../../src/config.ts';
-import type { DetectedContainer } from '../../src/model/container.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { ServiceError } from '../../src/model/errors.ts';
 import type { AttemptRef } from '../../src/model/ids.ts';
 import type { PartToSign } from '../../src/objectstore/presigner.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
-import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
+import type { Caller, OpenRecording, RecordingsContext, StoredContent } from '../../src/recordings/context.ts';
 import { ExportPlaces } from '../../src/recordings/export-places.ts';
 import { ProxiedUploads } from '../../src/recordings/proxied-uploads.ts';
 import { type ContextSettings, recordingsContext, sweepContext } from '../../src/runtime/contexts.ts';
@@ -184,8 +182,8 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
     memory: {
       manifestCache: process.manifests,
       auditChains: process.auditChains,
-      containerCache: new LRUCache<string, { container: DetectedContainer | null }>({ max: 1 }),
-      openUploadCache: new LRUCache<string, Promise<Manifest>>({ max: 1 }),
+      contentCache: new LRUCache<string, StoredContent>({ max: 1 }),
+      openUploadCache: new LRUCache<string, Promise<OpenRecording>>({ max: 1 }),
       proxiedUploads: new ProxiedUploads({ max: 1 }),
       exportPlaces: new ExportPlaces(),
     },

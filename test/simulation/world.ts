@@ -3,7 +3,13 @@ import type { LRUCache } from 'lru-cache';
 import type { AuditChains } from '../../src/bucket/audit-chain.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
-import type { DeleteFailure, DeleteTarget, ObjectStore, OpenUpload } from '../../src/objectstore/object-store.ts';
+import type {
+  DeleteFailure,
+  DeleteTarget,
+  ObjectStore,
+  OpenUpload,
+  WriteOptions,
+} from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
@@ -251,7 +257,7 @@ export class World {
     return Math.ceil(delayMs);
   }
 
-  #fault({ request: { random }, method }: Call, name: string): Fault | undefined {
+  #fault({ request: { random }, method, args }: Call, name: string): Fault | undefined {
     const { rates } = this.#options;
     const crash = random.chance(rates.crash);
     const failure = random.chance(rates.failure);
@@ -261,6 +267,7 @@ export class World {
     const fault = crash ? (isAfter ? 'crash-after' : 'crash-before') : kind;
     if (fault === 'keys-refused' && method !== 'delete') return undefined;
     if (isRead(method) && (fault === 'late' || fault === 'repeated')) return undefined;
+    if (fault === 'repeated' && (args[2] as WriteOptions | undefined)?.once) return undefined;
     return this.#happens(`fault ${name}`, fault) ? fault : undefined;
   }
 

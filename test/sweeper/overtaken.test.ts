@@ -99,25 +99,37 @@ describe('nothing is left of', () => {
   test.each([
     ['stored', 'when a sweep could already delete it', HOUR_MS],
     ['stored', 'an hour before a sweep could delete it', -HOUR_MS],
-    ['timeline', 'when a sweep could already delete it', HOUR_MS],
   ] as const)(
     'a completion that a sweep overtook, and that died then: `%s` is there for one more sweep only (begun %s)',
     async (object, _, afterMs) => {
       const ref = await service.uploaded();
       service.clock.advance(29 * DAY_MS + afterMs);
-      const at = '2026-01-01T00:00:00Z';
       const store = replacing(service.store, 'put', recordingKey(ref, object), async (go) => {
         if (afterMs < 0) service.clock.advance(HOUR_MS);
         await service.sweep();
         await go();
         throw new StoreError('unavailable', 'PutObject', 'InternalError');
       });
-      const timeline = object === 'timeline' ? { startedAt: at, endedAt: at, gaps: [] } : undefined;
-      await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
+      await expect(service.complete(ref, store)).rejects.toMatchObject(CRASHED);
       expect(await service.keys('attempts/')).toEqual([recordingKey(ref, object)]);
       await service.after(2 * HOUR_MS).sweep();
     },
   );
+
+  test('a timeline that comes after the marker, when a sweep could already delete the recording', async () => {
+    const ref = await service.record();
+    service.clock.advance(29 * DAY_MS + HOUR_MS);
+    const store = replacing(service.store, 'put', recordingKey(ref, 'timeline'), async (go) => {
+      await service.sweep();
+      await go();
+      throw new StoreError('unavailable', 'PutObject', 'InternalError');
+    });
+    const at = '2026-01-01T00:00:00Z';
+    const timeline = { startedAt: at, endedAt: at, gaps: [] };
+    await expect(service.complete(ref, store, { timeline })).rejects.toMatchObject(CRASHED);
+    expect(await service.keys('attempts/')).toEqual([recordingKey(ref, 'timeline')]);
+    await service.after(2 * HOUR_MS).sweep();
+  });
 });
 
 test('a completion that died before its tags writes them when it is repeated', async () => {

@@ -125,6 +125,7 @@ describe('a store that lists folder before folder', () => {
     const service = startRetention({ memory: { order: 'tree' } });
     await service.record({ exam: 'math-1' });
     for (const attempt of ['a', 'a-1', 'a_b', 'b']) await service.record({ exam: 'math', attempt });
+    await service.after(2 * HOUR_MS).sweep();
     const { testStore, clock } = service;
     const shortened = startRetention({
       on: { testStore, clock },

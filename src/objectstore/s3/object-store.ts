@@ -34,6 +34,7 @@ import {
   type UploadedPart,
   type UploadPage,
   type VersionPage,
+  type WriteOptions,
 } from '../object-store.ts';
 import { isStoreError, isUndecided, StoreError } from '../store-error.ts';
 import { type S3Settings, storeTimeOf } from './client.ts';
@@ -47,6 +48,7 @@ import {
   unreadable,
   wholeItems,
 } from './responses.ts';
+import { sentOnce } from './sent-once.ts';
 import { taggingOn } from './tagging.ts';
 
 const DEFAULT_CONTENT_TYPE = 'application/json';
@@ -98,9 +100,10 @@ export class S3ObjectStore implements ObjectStore {
     return storedKey.slice(this.#keyPrefix.length);
   }
 
-  async put(key: string, body: Uint8Array, options: PutOptions = { contentType: DEFAULT_CONTENT_TYPE }): Promise<void> {
-    const { contentType: ContentType, cacheControl: CacheControl } = options;
-    await this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ContentType, CacheControl }));
+  async put(key: string, body: Uint8Array, options: WriteOptions = {}): Promise<void> {
+    const { contentType: ContentType = DEFAULT_CONTENT_TYPE, cacheControl: CacheControl, once = false } = options;
+    const command = new PutObjectCommand({ ...this.#at(key), Body: body, ContentType, CacheControl });
+    await sentOnce(once, () => this.#client.send(command));
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
