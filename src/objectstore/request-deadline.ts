@@ -6,15 +6,17 @@ import { StoreError } from './store-error.ts';
 /** The `storeCode` of a call that was not made because its request had lasted too long. */
 export const PAST_DEADLINE = 'RequestPastDeadline';
 
-/** The deadline of a request. It applies to all async work that the request started, also after its response. */
-const deadlines = new AsyncLocalStorage<{ readonly elapsedMs: () => number; readonly limitMs: number }>();
+/** Whether a request's time is over. It applies to all async work that the request started, also after its response. */
+const deadlines = new AsyncLocalStorage<() => boolean>();
 
 /**
  * Runs `act`; after `limitMs` it can make no store call, also when its machine was suspended meanwhile, and when its clock
- * was set back.
+ * was set back. Within another `withinTime` the earlier deadline counts.
  */
 export function withinTime<T>(limitMs: number, now: () => number, act: () => T): T {
-  return deadlines.run({ elapsedMs: startStopwatch(now), limitMs }, act);
+  const elapsedMs = startStopwatch(now);
+  const isOuterOver = deadlines.getStore();
+  return deadlines.run(() => elapsedMs() >= limitMs || isOuterOver?.() === true, act);
 }
 
 /**
@@ -22,7 +24,5 @@ export function withinTime<T>(limitMs: number, now: () => number, act: () => T):
  * @throws StoreError `unavailable`, `RequestPastDeadline`
  */
 export function requireTimeLeft(operation: string): void {
-  const deadline = deadlines.getStore();
-  if (deadline && deadline.elapsedMs() >= deadline.limitMs)
-    throw new StoreError('unavailable', operation, PAST_DEADLINE);
+  if (deadlines.getStore()?.()) throw new StoreError('unavailable', operation, PAST_DEADLINE);
 }
