@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { MAX_REQUEST_MS, MINUTE_MS } from '../model/durations.ts';
 import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import { isRecordingId, parseId } from '../model/ids.ts';
-import { onBehalfOf } from '../objectstore/fair-share.ts';
 import { withinTime } from '../objectstore/request-deadline.ts';
+import { onBehalfOf, type Urgency } from '../objectstore/work.ts';
 import type { Caller, RecordingsContext } from '../recordings/context.ts';
 import { participantOf } from '../recordings/read.ts';
 import { type Principal, requireAttempt, requireParticipant, requireScope, type Scope } from './auth.ts';
@@ -64,6 +64,8 @@ interface OperationSpec<
   readonly isDeprecated?: true;
   /** Any one of them is enough. */
   readonly scopes: readonly Scope[];
+  /** Of its requests to the store, where these have to wait. Default: that of a read. */
+  readonly urgency?: Urgency;
   readonly query?: Q;
   /** Headers that this call reads, by their names in lower case. */
   readonly headers?: H;
@@ -126,7 +128,7 @@ export function operation<
   B extends z.ZodType = z.ZodUndefined,
   H extends z.ZodType = z.ZodUndefined,
 >(method: Method, path: Path, spec: OperationSpec<Path, Q, B, H, R>): Operation {
-  const { handle, handsOut, ...described } = spec;
+  const { handle, handsOut, urgency = 'read', ...described } = spec;
   const readBody = spec.body && bodyReader(spec.body);
   // A file may be received for all of the time: its completion is written at the end.
   const limitMs = spec.takesFile ? MAX_REQUEST_MS : MAX_REQUEST_MS - LAST_CALL_MS;
@@ -163,7 +165,7 @@ export function operation<
     path,
     handsOut: handsOut !== undefined,
     handlerOf: (serving) => (req, res, state) =>
-      onBehalfOf(state.principal?.tenant, () => respond(serving, req, res, state)),
+      onBehalfOf({ urgency, tenant: state.principal?.tenant }, () => respond(serving, req, res, state)),
   };
 
   async function respond(serving: Serving, req: Request, res: Response, state: RequestState): Promise<void> {

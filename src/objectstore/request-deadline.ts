@@ -19,10 +19,20 @@ export function withinTime<T>(limitMs: number, now: () => number, act: () => T):
   return deadlines.run(() => elapsedMs() >= limitMs || isOuterOver?.() === true, act);
 }
 
+/** Tells whether the time of the request that this code belongs to is over, also when it is asked by other code. */
+export function currentDeadline(): () => boolean {
+  return deadlines.getStore() ?? (() => false);
+}
+
+/** What a call throws that was not made because its request had lasted too long. */
+export function pastDeadline(operation: string): StoreError {
+  return new StoreError('unavailable', operation, PAST_DEADLINE);
+}
+
 /**
  * Call it before each attempt at the store. Code outside of `withinTime` (the sweeper, the self-test) has no limit.
  * @throws StoreError `unavailable`, `RequestPastDeadline`
  */
 export function requireTimeLeft(operation: string): void {
-  if (deadlines.getStore()?.()) throw new StoreError('unavailable', operation, PAST_DEADLINE);
+  if (currentDeadline()()) throw pastDeadline(operation);
 }

@@ -42,12 +42,33 @@ const STORE_CODES: readonly (readonly [StoreErrorCode, readonly string[]])[] = [
   ['no-such-upload', ['NoSuchUpload']],
   ['invalid-parts', ['InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']],
   ['not-implemented', ['NotImplemented', 'MethodNotAllowed']],
-  ['unavailable', ['SlowDown', 'ServiceUnavailable', 'InternalError', 'RequestTimeout', 'OperationAborted']],
-  ['unavailable', ['TimeoutError']],
+  ['unavailable', ['ServiceUnavailable', 'InternalError', 'RequestTimeout', 'OperationAborted', 'TimeoutError']],
 ];
+
+/** Codes by which S3, and stores like it, ask for patience: they did nothing, because they are asked too much. */
+const OVERLOADED: ReadonlySet<string> = new Set([
+  'SlowDown',
+  'SlowDownRead',
+  'SlowDownWrite',
+  'TooManyRequests',
+  'TooManyRequestsException',
+  'Throttling',
+  'ThrottlingException',
+  'Throttled',
+  'ThrottledException',
+  'RequestThrottled',
+  'RequestLimitExceeded',
+  'BandwidthLimitExceeded',
+]);
+
+/** Whether a store asks for patience by this code of its own. */
+export function isOverloaded(storeCode: string): boolean {
+  return OVERLOADED.has(storeCode);
+}
 
 /** What a store's own code means; undefined for one that this service does not know. */
 export function meaningOf(storeCode: string): StoreErrorCode | undefined {
+  if (isOverloaded(storeCode)) return 'unavailable';
   return STORE_CODES.find(([, known]) => known.includes(storeCode))?.[0];
 }
 
@@ -55,9 +76,8 @@ export function meaningOf(storeCode: string): StoreErrorCode | undefined {
 const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
 /** Codes of a store that is busy or cannot be reached. */
 const BUSY: ReadonlySet<string> = new Set([
-  'SlowDown',
+  ...OVERLOADED,
   'ServiceUnavailable',
-  'TooManyRequests',
   'RequestPastDeadline',
   'ECONNREFUSED',
   'ECONNRESET',

@@ -16,9 +16,10 @@ import { type OpenedStore, onStore, type Switches } from './store.ts';
 /** Exit code 0 only if the bucket is fit; 1 if not; 2 if that is not known. A stop removes the throw-away keys first. */
 export function doctorCommand(flags: Switches<'fix' | 'json'>, env: Env): Promise<number> {
   return onStore(env, async ({ settings, opened }) => {
-    const { client, s3 } = opened;
+    const { client, s3, gate } = opened;
     using stop = listenForStop();
-    const uploadClient = s3.uploadCredentials && createS3Client({ ...s3, credentials: s3.uploadCredentials });
+    const { uploadCredentials: credentials } = s3;
+    const uploadClient = credentials && createS3Client({ ...s3, credentials }, undefined, { gate });
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
     const { auth, corsOrigins, uploads, policy, logRetentionMs } = settings;
     const { unchecked } = auth;

@@ -13,6 +13,7 @@ import { SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
 import { inspectBucket } from '../objectstore/s3/bucket-inspection.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
+import { onBehalfOf } from '../objectstore/work.ts';
 import { readDueStatus } from '../sweeper/due-status.ts';
 import { Dispatcher } from '../webhooks/dispatcher.ts';
 import { processMemory, recordingsContext, sweepContext } from './contexts.ts';
@@ -33,6 +34,8 @@ import { REVISION, VERSION } from './version.ts';
 const EXIT_AFTER_MS = 55 * SECOND_MS;
 /** The limit for the first check of object lock, so that a store that is down does not delay the start. */
 const LOCK_ANSWER_MS = 3 * SECOND_MS;
+/** What decides whether this process gets calls at all is as urgent as the most urgent of them. */
+const OF_THE_PROCESS = { urgency: 'upload' } as const;
 
 /** Resolves with the exit code after SIGTERM or SIGINT. @throws Error when a port is taken or the data folder is in use */
 export async function serveCommand(env: Env): Promise<number> {
@@ -60,7 +63,8 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const inspection = inspectBucket(opened.client, opened.s3);
   let selfTest: SelfTest | undefined;
   // Undefined also while the store is down: then the self-test checks it once the store responds.
-  const locked = await findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS)).catch(() => undefined);
+  const firstCheck = () => findObjectLock(inspection, AbortSignal.timeout(LOCK_ANSWER_MS));
+  const locked = await onBehalfOf(OF_THE_PROCESS, firstCheck).catch(() => undefined);
   if (locked !== undefined) return refuse(logger, locked);
   const whyClosed = () => (selfTest ? selfTest.reason() : 'starting');
   const whyFull = () => (opened.isFull() ? 'the disk of the embedded store is full; deletions still work' : undefined);
@@ -73,13 +77,15 @@ async function serve(context: CommandContext, metrics: Registry, stopping: Abort
   const webhooks = startWebhooks(context, metrics);
   // With UPLOADS=proxy no part URL is handed out.
   const attacked = settings.uploads.mode === 'proxy' ? [PLAYBACK_GROUP] : [PART_URL_GROUP, PLAYBACK_GROUP];
-  selfTest = startSelfTest({
-    findObjectLock: (signal) => findObjectLock(inspection, signal),
-    runTrials: (signal) => runTrials(attackDependencies(opened, signal)),
-    runAttacks: (signal) => runAttacks(attackDependencies(opened, signal), attacked),
-    logger,
-    wait: pause,
-  });
+  selfTest = onBehalfOf(OF_THE_PROCESS, () =>
+    startSelfTest({
+      findObjectLock: (signal) => findObjectLock(inspection, signal),
+      runTrials: (signal) => runTrials(attackDependencies(opened, signal)),
+      runAttacks: (signal) => runAttacks(attackDependencies(opened, signal), attacked),
+      logger,
+      wait: pause,
+    }),
+  );
   if (keys.mode === 'generated-secret') {
     // Nothing works before the self-test has passed.
     void selfTest.passed.then(() => process.stdout.write(welcome(settings, server.port)));
@@ -130,6 +136,7 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
       logger.audit(event, { requestId, actor, ...ids, event, detail });
     },
   });
+  const isReady = createReadiness({ store: opened.store, now: Date.now, notReady });
   return createApp({
     recordings,
     whyClosed,
@@ -142,7 +149,7 @@ function createHttp({ settings, opened, logger, tracing }: CommandContext, metri
     metrics,
     trace: tracing.middleware,
     demo: demoPage(settings, opened.s3.endpoint ?? '', sharedSecret),
-    isReady: readyMetric(metrics, createReadiness({ store: opened.store, now: Date.now, notReady })),
+    isReady: readyMetric(metrics, () => onBehalfOf(OF_THE_PROCESS, isReady)),
   });
 }
 

@@ -7,9 +7,11 @@ import { DOCTOR_PREFIX } from '../bucket/layout.ts';
 import { type Env, readSettings, type Settings, SettingsError } from '../config.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
+import { Gate } from '../objectstore/gate.ts';
 import { createS3Client, type OnStoreRequest, type S3Client, type S3Settings } from '../objectstore/s3/client.ts';
 import { S3ObjectStore } from '../objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../objectstore/s3/presigner.ts';
+import { SERVING, YIELDING } from '../objectstore/window.ts';
 import { ClockGuard, holdFor } from './clock-guard.ts';
 import { demoOrigins } from './demo-page.ts';
 import { createLogger } from './logging.ts';
@@ -43,19 +45,22 @@ const MAX_NAMED = 20;
 
 /** @throws Error when the embedded store cannot start: its folder or its port is in use; SettingsError when there is none */
 export async function openStore(options: OpenOptions) {
-  const { settings, logger, observers = [] } = options;
+  const { settings, logger, owner, observers = [] } = options;
   const { s3, isFull, clockGuard, close } = settings.s3
     ? { s3: settings.s3, ...NOT_OURS }
     : await openEmbedded(options);
   const signer = await openSigner(settings);
+  // A command is background work as a whole: the calls are those of another process.
+  const gate = new Gate(owner ? SERVING : YIELDING);
   const clients: S3Client[] = [];
   function connect() {
     let requests = 0;
-    const client = createS3Client(s3, (operation, outcome, durationMs) => {
+    function onRequest(operation: string, outcome: string, durationMs: number): void {
       requests += 1;
       const code = ERROR_CODE.test(outcome) ? outcome : 'Other';
       for (const observe of observers) observe?.(operation, code, durationMs);
-    });
+    }
+    const client = createS3Client(s3, onRequest, { gate });
     clients.push(client);
     const place = { ...s3, scratchPrefix: DOCTOR_PREFIX };
     const store = new S3ObjectStore(client, place, (code) =>
@@ -68,12 +73,14 @@ export async function openStore(options: OpenOptions) {
   return {
     ...connection,
     s3,
+    /** All connections pass it. */
+    gate,
     /** Whether the embedded store of this process refuses uploads because its disk is full. */
     isFull,
     /** Of the embedded store of `serve`; any other store has a clock to compare with, or a process that does not last. */
     clockGuard,
     presigner: createS3Presigner({ client: connection.client, settings: s3, now: Date.now }),
-    /** Opens another connection, with its own request count and its own sockets. */
+    /** Opens another connection, with its own request count, its own retry budget and its own sockets. */
     connect,
     /** Ends all connections. */
     async close(): Promise<void> {

@@ -247,7 +247,9 @@ describe('a deletion', () => {
     ['that the store lets be done only one by one', '403 AccessDenied', [], [], 'PDDDDPDDDD'],
     ['that does not say which key it refused', '<Error><Code>No</Code></Error>', [], [], 'PDDDDPDDDD'],
     ['on whose way a proxy knows no such place', '501', ['404'], 'unavailable', 'PDD'],
-    ['that finds the store down', '501', ['503 SlowDown'], 'unavailable', 'PDDDDDDDDDD'],
+    ['that finds the store down', '501', ['503 ServiceUnavailable'], 'unavailable', 'PDDDDDDDDDD'],
+    // The second finds that the store refuses everything.
+    ['that asks too much', '501', ['503 SlowDown'], 'unavailable', `P${'D'.repeat(13 + 1)}`],
     ['with an odd key that fails the batch', '400 MalformedXML', ['', '400 Odd'], refused('1', 'Odd'), 'PDDDDPDDDD'],
   ])('%s', async (_, batch, singles, outcome, methods) => {
     const script: Script = ({ method, path }) => (method === 'POST' ? batch : (singles[Number(path.at(-1))] ?? ''));

@@ -1,10 +1,13 @@
 // The S3 adapter on a store whose answers a test writes: real HTTP, and any bytes.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { Gate } from '../../src/objectstore/gate.ts';
 import { inspectBucket } from '../../src/objectstore/s3/bucket-inspection.ts';
-import { createS3Client, type S3Settings } from '../../src/objectstore/s3/client.ts';
+import { createS3Client, type OnStoreRequest, type S3Settings } from '../../src/objectstore/s3/client.ts';
 import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
+import { PatientRetries } from '../../src/objectstore/s3/retries.ts';
+import { SERVING } from '../../src/objectstore/window.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { startFaultProxy } from '../kit/fault-proxy.ts';
 
@@ -72,8 +75,7 @@ export function adapterFor(changes: Partial<S3Settings> = {}) {
   const settings: S3Settings = { ...place, credentials, ...changes };
   const attempts: string[] = [];
   const notices: string[] = [];
-  const client = createS3Client(settings, (operation, outcome) => attempts.push(`${operation} ${outcome}`));
-  retryAtOnce(client);
+  const client = clientThatRetriesAtOnce(settings, (operation, outcome) => attempts.push(`${operation} ${outcome}`));
   afterThisTest(() => client.destroy());
   const store = new S3ObjectStore(client, { ...settings, scratchPrefix: 'doctor/' }, (notice) => notices.push(notice));
   const inspection = inspectBucket(client, settings);
@@ -82,16 +84,12 @@ export function adapterFor(changes: Partial<S3Settings> = {}) {
 }
 
 /** Retries what the service retries, and as often, without waiting in between. */
-function retryAtOnce({ config }: S3Client): void {
-  const provide = config.retryStrategy;
-  config.retryStrategy = async () => {
-    const strategy = await provide();
-    // The SDK waits in the strategy itself, and for how long only this part of it knows.
-    const backoff: unknown = Reflect.get(strategy, 'retryBackoffStrategy');
-    if (!(backoff instanceof Object)) throw new Error('the SDK no longer keeps its back-off there');
-    Object.assign(backoff, { computeNextBackoffDelay: () => 0 });
-    return strategy;
-  };
+function clientThatRetriesAtOnce(settings: S3Settings, onRequest: OnStoreRequest): S3Client {
+  const gate = new Gate({ ...SERVING, pauseMs: 0 });
+  const client = createS3Client(settings, onRequest, { gate });
+  const strategy = new PatientRetries(gate, { computeNextBackoffDelay: () => 0, setDelayBase() {} });
+  client.config.retryStrategy = async () => strategy;
+  return client;
 }
 
 /** A store whose tagging works, and that answers all else with this. */

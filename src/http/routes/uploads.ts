@@ -47,6 +47,7 @@ export const create = operation('post', '/v1/exams/{exam}/attempts/{attempt}/rec
     'to which version of the privacy policy. Each call starts a new recording, unless it repeats an earlier ' +
     '`Idempotency-Key`.',
   scopes: ['recordings:upload'],
+  urgency: 'upload',
   handsOut: true,
   perDay: CREATIONS,
   keepsToParticipant: true,
@@ -113,6 +114,7 @@ export const presign = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     'Every part except the last has exactly `partSizeBytes` bytes. Each URL accepts one part of exactly the requested size, ' +
     'until the URL expires or the upload ends. Safe to repeat: sending a part again replaces it.',
   scopes: ['recordings:upload'],
+  urgency: 'upload',
   handsOut: true,
   body: { schema: presignPartsBody, limitBytes: PARTS_BODY_BYTES },
   success: { description: 'One URL for each requested part.', schema: signedParts },
@@ -131,6 +133,7 @@ export const putPart = operation(
       'store, which keeps the whole part or nothing. An upload may mix parts sent this way and parts sent to part URLs. ' +
       'Safe to repeat: sending a part again replaces it.',
     scopes: ['recordings:upload'],
+    urgency: 'upload',
     handsOut: true,
     takesPart: true,
     success: { description: 'The part, as stored.', schema: uploadedPart },
@@ -163,6 +166,7 @@ export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt
   summary: 'List the stored parts',
   description: 'Use it to resume an upload after a crash or a lost connection.',
   scopes: ['recordings:upload'],
+  urgency: 'upload',
   success: { description: 'The parts, ordered by number.', schema: uploadedParts },
   problems: [...OF_LIVE_RECORDING, 'recording-stored', 'upload-gone'],
   handle: async ({ ctx, ref }) => ({ parts: await listUploadedParts(ctx, ref) }),
@@ -191,6 +195,7 @@ export const complete = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
     'content, whatever type was announced. An upload that is certainly not a recording is deleted with 422 ' +
     '`not-a-recording`. If it is restricted, the response is 423 and the privacy desk decides.',
   scopes: ['recordings:upload'],
+  urgency: 'upload',
   perDay: COMPLETIONS,
   body: { schema: completeRecordingBody, optional: true, limitBytes: COMPLETE_BODY_BYTES },
   success: { description: 'The recording.', schema: recording },
@@ -204,6 +209,7 @@ export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/reco
   summary: 'Abort an upload',
   description: 'Deletes the stored parts, unless the recording is restricted. Safe to repeat.',
   scopes: ['recordings:upload'],
+  urgency: 'upload',
   perDay: DELETIONS,
   success: { status: 204, description: 'Nothing of the upload is left.', schema: z.void() },
   problems: [
@@ -225,6 +231,7 @@ export const content = operation('post', '/v1/exams/{exam}/attempts/{attempt}/re
     'may have at most `MAX_CONTENT_BYTES` bytes. If the connection breaks, start again: the new request replaces what the ' +
     'earlier one left. If the response is 409 `recording-stored`, call `…/complete` to get the recording.',
   scopes: ['recordings:upload'],
+  urgency: 'upload',
   handsOut: true,
   takesFile: true,
   success: { description: 'The recording.', schema: recording },

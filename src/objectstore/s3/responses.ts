@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import type { GetObjectCommandOutput, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import type { DeserializeMiddleware } from '@smithy/types';
-import { meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
+import { isOverloaded, meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
 
 /** Ceph RGW responds with NoSuchKey for an upload that has ended (measured on 16.2). */
 const UPLOAD_OPERATIONS = new Set(['UploadPart', 'ListParts', 'CompleteMultipartUpload', 'AbortMultipartUpload']);
@@ -16,10 +16,19 @@ interface SdkError extends Error {
   readonly code?: string;
 }
 
+/** Statuses that say what their own codes may not: codes that no client knows, or the page of a gateway without one. */
+const OF_STATUS: Readonly<Record<number, string>> = { 429: 'TooManyRequests', 503: 'ServiceUnavailable' };
+
 /** The store's or the network's own code: `NoSuchKey`, `ECONNREFUSED`, … */
 export function storeCodeOf(error: unknown): string {
   const { name = 'Unknown', Code, code } = (error ?? {}) as Partial<SdkError>;
-  return Code ?? (name === 'Error' || name === 'AggregateError' ? (code ?? name) : name);
+  const own = Code ?? (name === 'Error' || name === 'AggregateError' ? (code ?? name) : name);
+  return meaningOf(own) === undefined ? (OF_STATUS[httpStatusOf(error) ?? 0] ?? own) : own;
+}
+
+/** Whether the store refused a request because it is asked too much: then it did nothing. */
+export function asksForPatience(error: unknown): boolean {
+  return isOverloaded(storeCodeOf(error));
 }
 
 export function httpStatusOf(error: unknown): number | undefined {

@@ -1,0 +1,219 @@
+// The gate before the store: all requests of a process pass it, in turn, as many at once as the store takes. No stampede.
+import { FairShare } from './fair-share.ts';
+import { currentDeadline, pastDeadline } from './request-deadline.ts';
+import { StoreError } from './store-error.ts';
+import { WaitingLines } from './waiting-lines.ts';
+import { MAX_REFUSALS, type Manner, SERVING, Window } from './window.ts';
+import { currentWork, type Urgency, type Work } from './work.ts';
+
+/** Connections that a process may have to the store: of requests, and of bodies that are still sent or read. */
+export const MAX_CONNECTIONS = 256;
+/** A request without a response for so long keeps no other waiting: a broken connection must not stop a whole process. */
+const SLOW_MS = 5_000;
+/** A store that says for how long it asks for patience is obeyed for no longer. */
+const LONGEST_HINT_MS = 10_000;
+
+export interface GateTimers {
+  /** Milliseconds that only grow. */
+  readonly now: () => number;
+  /** Calls `act` later; the function that it returns prevents that. */
+  readonly after: (milliseconds: number, act: () => void) => () => void;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+const PROCESS_TIMERS: GateTimers = {
+  now: () => performance.now(),
+  after(milliseconds, act) {
+    const timer = setTimeout(act, milliseconds);
+    return () => clearTimeout(timer);
+  },
+  random: Math.random,
+};
+
+/** Of a request to the store, from its first attempt to the end of its response. Only the gate changes it. */
+export interface Turn {
+  readonly operation: string;
+  readonly work: Work;
+  /** Whether the time of its work is over. */
+  readonly isOver: () => boolean;
+  /** It takes as long as its bytes, so it waits for its turn, and then keeps no other waiting. */
+  readonly isMedia: boolean;
+  /** It counts as one of the window. */
+  isInFlight: boolean;
+  /** Of the window, when it was last sent. */
+  era: number;
+  refusals: number;
+  hasEnded: boolean;
+  stopWatch: () => void;
+}
+
+interface Waiter {
+  readonly work: Work;
+  readonly turn: Turn;
+  readonly admit: () => void;
+  readonly refuse: (error: StoreError) => void;
+}
+
+export class Gate {
+  readonly #timers: GateTimers;
+  readonly #window: Window;
+  readonly #connections = new FairShare(MAX_CONNECTIONS);
+  /** Requests that the store refused, and whose pause is over: they go first. */
+  readonly #again: Waiter[] = [];
+  readonly #lines = new WaitingLines<Waiter>();
+  readonly #refusals: Record<Urgency, number> = { upload: 0, read: 0, background: 0 };
+  #inFlight = 0;
+  #isOpeningLater = false;
+
+  constructor(manner: Manner = SERVING, timers: GateTimers = PROCESS_TIMERS) {
+    this.#timers = timers;
+    this.#window = new Window(manner, MAX_CONNECTIONS, timers.now, timers.random);
+  }
+
+  /** How many requests may be in flight. */
+  get windowSize(): number {
+    return this.#window.size;
+  }
+
+  /** How many requests of this urgency have not been sent yet. */
+  waiting(urgency: Urgency): number {
+    return this.#lines.count(urgency);
+  }
+
+  /** How often the store has asked for patience. */
+  refusals(urgency: Urgency): number {
+    return this.#refusals[urgency];
+  }
+
+  /**
+   * Resolves when a request of the work of this code may be sent.
+   * @throws StoreError `unavailable` when the time of the work is over, or the store refuses everything
+   */
+  async take(operation: string, { isMedia = false } = {}): Promise<Turn> {
+    const work = currentWork();
+    const turn: Turn = {
+      operation,
+      work,
+      isOver: currentDeadline(),
+      isMedia,
+      isInFlight: false,
+      era: 0,
+      refusals: 0,
+      hasEnded: false,
+      stopWatch: () => {},
+    };
+    await new Promise<void>((admit, refuse) => {
+      this.#lines.add({ work, turn, admit, refuse });
+      this.#admit();
+    });
+    return turn;
+  }
+
+  /** It is sent, once more or for the first time. */
+  sent(turn: Turn): void {
+    turn.era = this.#window.era;
+    turn.stopWatch = this.#timers.after(SLOW_MS, () => this.#leave(turn));
+  }
+
+  /** The store responds: another may be sent, while this one keeps its connection. */
+  answered(turn: Turn): void {
+    this.#window.succeeded(turn.era, turn.isInFlight && this.#isFull);
+    this.#leave(turn);
+  }
+
+  /** There was no response. It keeps its place until it is sent again, or ends. */
+  failed(turn: Turn): void {
+    turn.stopWatch();
+  }
+
+  /** The store is asked too much, or is not there. It keeps its place until `again` or `end`. */
+  refused(turn: Turn, storeCode: string): void {
+    turn.stopWatch();
+    turn.refusals += 1;
+    this.#refusals[turn.work.urgency] += 1;
+    this.#window.refused(turn.era);
+    this.#giveUp(storeCode);
+  }
+
+  /**
+   * Resolves when a request that was refused may be sent again, before those that never were.
+   * @throws StoreError when the store has asked for patience too often, of this request or of all
+   */
+  async again(turn: Turn, storeCode: string, hintMs = 0): Promise<void> {
+    if (turn.refusals > MAX_REFUSALS) throw refusal(turn, storeCode);
+    this.#window.close(Math.min(hintMs, LONGEST_HINT_MS));
+    this.#leave(turn);
+    await new Promise<void>((resolve) => this.#timers.after(this.#window.pauseMs(turn.refusals), resolve));
+    if (this.#window.isInVain) throw refusal(turn, storeCode);
+    await new Promise<void>((admit, refuse) => {
+      this.#again.push({ work: turn.work, turn, admit, refuse });
+      this.#admit();
+    });
+  }
+
+  /** Its connection is free. Safe to repeat. */
+  end(turn: Turn): void {
+    if (turn.hasEnded) return;
+    turn.hasEnded = true;
+    this.#connections.give(turn.work.tenant);
+    this.#leave(turn);
+  }
+
+  get #isFull(): boolean {
+    return this.#inFlight >= this.#window.open || !this.#lines.isEmpty;
+  }
+
+  #leave(turn: Turn): void {
+    turn.stopWatch();
+    if (turn.isInFlight) this.#inFlight -= 1;
+    turn.isInFlight = false;
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#inFlight < this.#window.open && !this.#isClosed()) {
+      const next = this.#again.shift() ?? this.#takeNew();
+      if (!next) return;
+      // It was aborted while it waited to be sent again.
+      if (next.turn.hasEnded) continue;
+      next.turn.isInFlight = !next.turn.isMedia;
+      if (next.turn.isInFlight) this.#inFlight += 1;
+      next.admit();
+    }
+  }
+
+  #takeNew(): Waiter | undefined {
+    const next = this.#lines.takeNext((tenant) => this.#connections.hasRoom(tenant));
+    if (next) this.#connections.take(next.work.tenant);
+    return next;
+  }
+
+  /** It opens by itself while anything waits. */
+  #isClosed(): boolean {
+    const { closedForMs } = this.#window;
+    const isAnyWaiting = this.#again.length > 0 || !this.#lines.isEmpty;
+    if (closedForMs > 0 && isAnyWaiting && !this.#isOpeningLater) {
+      this.#isOpeningLater = true;
+      this.#timers.after(closedForMs, () => {
+        this.#isOpeningLater = false;
+        this.#admit();
+      });
+    }
+    return closedForMs > 0;
+  }
+
+  /** Nobody waits whose time is over, nor for a store that refuses everything. */
+  #giveUp(storeCode: string): void {
+    const isGivenUp = ({ turn }: Waiter) => this.#window.isInVain || turn.isOver();
+    const left = Map.groupBy(this.#again.splice(0), isGivenUp);
+    this.#again.push(...(left.get(false) ?? []));
+    for (const { turn, refuse } of [...(left.get(true) ?? []), ...this.#lines.takeAll(isGivenUp)]) {
+      refuse(turn.isOver() ? pastDeadline(turn.operation) : refusal(turn, storeCode));
+    }
+  }
+}
+
+function refusal({ operation }: Turn, storeCode: string): StoreError {
+  return new StoreError('unavailable', operation, storeCode);
+}

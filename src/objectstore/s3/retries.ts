@@ -1,0 +1,57 @@
+// Retries by the SDK: of a store that asks for patience when the gate says so, of all else by the SDK's standard strategy.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { StandardRetryStrategy, type StandardRetryStrategyOptions } from '@smithy/core/retry';
+import type { RetryErrorInfo, RetryStrategyV2, RetryToken, StandardRetryToken } from '@smithy/types';
+import type { Gate, Turn } from '../gate.ts';
+import { asksForPatience, storeCodeOf } from './responses.ts';
+
+/** Attempts at a call that fails for another reason than that the store is asked too much. */
+export const MAX_ATTEMPTS = 5;
+
+/** The turn of the request that this code sends. */
+export const turns = new AsyncLocalStorage<Turn>();
+
+interface Token extends RetryToken {
+  readonly standard: StandardRetryToken;
+  /** Retries that the budget of the standard strategy was not charged for. */
+  readonly patient: number;
+}
+
+export class PatientRetries implements RetryStrategyV2 {
+  readonly #gate: Gate;
+  readonly #standard: StandardRetryStrategy;
+
+  /** @param backoff the pauses of the standard strategy; default: the SDK's */
+  constructor(gate: Gate, backoff?: StandardRetryStrategyOptions['backoff']) {
+    this.#gate = gate;
+    this.#standard = new StandardRetryStrategy({ maxAttempts: MAX_ATTEMPTS, ...(backoff && { backoff }) });
+  }
+
+  async acquireInitialRetryToken(scope: string): Promise<Token> {
+    return tokenOf(await this.#standard.acquireInitialRetryToken(scope), 0);
+  }
+
+  async refreshRetryTokenForRetry(token: Token, info: RetryErrorInfo): Promise<Token> {
+    const turn = turns.getStore();
+    if (turn === undefined || !asksForPatience(info.error)) {
+      return tokenOf(await this.#standard.refreshRetryTokenForRetry(token.standard, info), token.patient);
+    }
+    const hintMs = info.retryAfterHint && info.retryAfterHint.getTime() - Date.now();
+    await this.#gate.again(turn, storeCodeOf(info.error), hintMs);
+    return tokenOf(token.standard, token.patient + 1);
+  }
+
+  recordSuccess({ standard }: Token): void {
+    this.#standard.recordSuccess(standard);
+  }
+}
+
+/** The SDK waits no further: the strategies have waited. */
+function tokenOf(standard: StandardRetryToken, patient: number): Token {
+  return {
+    standard,
+    patient,
+    getRetryCount: () => standard.getRetryCount() + patient,
+    getRetryDelay: () => 0,
+  };
+}

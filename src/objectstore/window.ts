@@ -1,0 +1,139 @@
+// How many requests may be in flight: one more while the store takes them, a third less after it asked for patience.
+
+/** How a process treats the store that it shares with others. Times are in milliseconds. */
+export interface Manner {
+  /** Requests in flight, before anything is known of the store. */
+  readonly start: number;
+  /** The window after the store asked for patience. */
+  readonly shrink: (size: number) => number;
+  /** The window grows by one, and at most once in this time: a round trip to a store nearby is too short to tell. */
+  readonly growEveryMs: number;
+  /** No request is sent for this time after the store asked for patience. */
+  readonly pauseMs: number;
+  /** The pause doubles up to this, */
+  readonly longestPauseMs: number;
+  /** until the store has taken requests for this time. */
+  readonly calmMs: number;
+}
+
+/** Of a process that responds to calls. */
+export const SERVING: Manner = {
+  start: 32,
+  shrink: (size) => Math.floor(size * 0.7),
+  growEveryMs: 100,
+  pauseMs: 50,
+  longestPauseMs: 3_000,
+  calmMs: 20,
+};
+
+/** Of a process whose whole work is background: it leaves a busy store to the calls of a process that it cannot see. */
+export const YIELDING: Manner = {
+  start: 16,
+  shrink: () => 1,
+  growEveryMs: 1_000,
+  pauseMs: 1_000,
+  longestPauseMs: 30_000,
+  calmMs: 1_000,
+};
+
+/** The store has asked for patience so often, without a response to anything since, that waiting is in vain. */
+export const MAX_REFUSALS = 12;
+
+export class Window {
+  readonly #manner: Manner;
+  readonly #max: number;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  #size: number;
+  #open: number;
+  /** Counts the pauses. The responses to what was sent before the last of them say nothing new. */
+  #era = 0;
+  #successes = 0;
+  #changedAtMs: number;
+  #closedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Since the store last took requests for `calmMs`. */
+  #pauses = 0;
+  /** Pauses since the last success. */
+  #inVain = 0;
+
+  /** @param now milliseconds that only grow */
+  constructor(manner: Manner, max: number, now: () => number, random: () => number) {
+    this.#manner = manner;
+    this.#max = max;
+    this.#now = now;
+    this.#random = random;
+    this.#size = manner.start;
+    this.#open = manner.start;
+    this.#changedAtMs = now();
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many may be in flight now. After a pause one goes ahead; each success lets two follow, until there are `size`. */
+  get open(): number {
+    return this.#open;
+  }
+
+  get era(): number {
+    return this.#era;
+  }
+
+  /** How long no request may be sent, in milliseconds. */
+  get closedForMs(): number {
+    return Math.max(0, this.#closedUntilMs - this.#now());
+  }
+
+  get isInVain(): boolean {
+    return this.#inVain > MAX_REFUSALS;
+  }
+
+  /** The pause of what the store has refused so often. */
+  pauseMs(times: number): number {
+    const { pauseMs, longestPauseMs } = this.#manner;
+    return Math.min(longestPauseMs, pauseMs * 2 ** (times - 1)) * (1 / 2 + this.#random() / 2);
+  }
+
+  /** @param isFull whether another request would have had to wait */
+  succeeded(era: number, isFull: boolean): void {
+    if (era !== this.#era) return;
+    this.#inVain = 0;
+    if (this.#now() - this.#closedUntilMs >= this.#manner.calmMs) this.#pauses = 0;
+    if (isFull) this.#grow();
+  }
+
+  #grow(): void {
+    if (this.#open < this.#size) {
+      this.#open += 1;
+      return;
+    }
+    this.#successes += 1;
+    if (this.#successes < this.#size || this.#now() - this.#changedAtMs < this.#manner.growEveryMs) return;
+    this.#resize(this.#size + 1);
+    this.#open = this.#size;
+  }
+
+  /** One pause for all that was in flight. */
+  refused(era: number): void {
+    if (era !== this.#era) return;
+    this.#era += 1;
+    this.#pauses += 1;
+    // One that went ahead says no more than those that were refused before it.
+    if (this.#inVain === 0) this.#resize(this.#manner.shrink(this.#open));
+    this.#open = 1;
+    this.#inVain += 1;
+    this.close(this.pauseMs(this.#pauses));
+  }
+
+  /** For this long, or longer if it was closed for longer. */
+  close(forMs: number): void {
+    this.#closedUntilMs = Math.max(this.#closedUntilMs, this.#now() + forMs);
+  }
+
+  #resize(size: number): void {
+    this.#size = Math.max(1, Math.min(size, this.#max));
+    this.#successes = 0;
+    this.#changedAtMs = this.#now();
+  }
+}
