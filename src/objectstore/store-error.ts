@@ -100,7 +100,7 @@ export function isUndecided(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && !isUnreadable(error);
 }
 
-/** Whether the store is busy or cannot be reached: requesting the same in smaller batches only adds load. */
+/** Whether the store is busy or cannot be reached: requesting the same key by key, or in smaller batches, only adds load. */
 export function isBusy(error: unknown): boolean {
   return isStoreError(error, 'unavailable') && BUSY.has(error.storeCode);
 }

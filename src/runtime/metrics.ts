@@ -4,7 +4,9 @@ import type { Readiness } from '../http/routes/service.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../model/durations.ts';
 import type { Logger } from '../model/logger.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
+import type { Gate } from '../objectstore/gate.ts';
 import type { OnStoreRequest } from '../objectstore/s3/client.ts';
+import { URGENCIES } from '../objectstore/work.ts';
 import type { CountedEvent, RecordingsContext } from '../recordings/context.ts';
 import type { DueStatus } from '../sweeper/due-status.ts';
 import type { DueSoonReport, SweepReport } from '../sweeper/report.ts';
@@ -53,6 +55,39 @@ export function storeMetrics(registry: Registry): OnStoreRequest {
     requests.inc({ operation, outcome });
     durations.observe({ operation }, durationMs / SECOND_MS);
   };
+}
+
+/** How the process shares the store between its calls, and with others. */
+export function gateMetrics(registry: Registry, gate: Pick<Gate, 'windowSize' | 'waiting' | 'refusals'>): void {
+  const registers = [registry];
+  const labelNames = ['urgency'] as const;
+  new Gauge({
+    name: 'proctoring_store_window',
+    help: 'How many requests to the store may be in flight; it shrinks when the store asks for patience',
+    registers,
+    collect() {
+      this.set(gate.windowSize);
+    },
+  });
+  new Gauge({
+    name: 'proctoring_store_waiting',
+    help: 'Requests to the store that wait to be sent, by urgency: upload, read, background',
+    labelNames,
+    registers,
+    collect() {
+      for (const urgency of URGENCIES) this.set({ urgency }, gate.waiting(urgency));
+    },
+  });
+  new Counter({
+    name: 'proctoring_store_refusals_total',
+    help: 'Attempts at the store to which it responded that it is asked too much, or is not there, by urgency',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const urgency of URGENCIES) this.inc({ urgency }, gate.refusals(urgency));
+    },
+  });
 }
 
 export function recordingMetrics(registry: Registry): NonNullable<RecordingsContext['onEvent']> {

@@ -20,7 +20,15 @@ import { processMemory, recordingsContext, sweepContext } from './contexts.ts';
 import { demoPage, welcome } from './demo-page.ts';
 import { attackDependencies } from './doctor.ts';
 import { startHttpServer } from './http-server.ts';
-import { createRegistry, dueMetrics, readyMetric, recordingMetrics, storeMetrics, webhookMetrics } from './metrics.ts';
+import {
+  createRegistry,
+  dueMetrics,
+  gateMetrics,
+  readyMetric,
+  recordingMetrics,
+  storeMetrics,
+  webhookMetrics,
+} from './metrics.ts';
 import { createReadiness } from './readiness.ts';
 import { type SelfTest, startSelfTest } from './self-test.ts';
 import { listenForStop, pause, shutDown } from './shutdown.ts';
@@ -48,6 +56,7 @@ export async function serveCommand(env: Env): Promise<number> {
 async function serve(context: CommandContext, metrics: Registry, stopping: AbortSignal): Promise<number> {
   const { settings, logger, opened } = context;
   const stopped = stopping.aborted ? Promise.resolve() : once(stopping, 'abort');
+  gateMetrics(metrics, opened.gate);
   const { keys, unchecked } = settings.auth;
   for (const name of unchecked)
     logger.warn('tokens that were issued for other services are accepted', {

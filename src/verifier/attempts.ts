@@ -9,6 +9,7 @@ import { type AttemptRef, attemptId, type RecordingRef, recordingId } from '../m
 import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { isBusy } from '../objectstore/store-error.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { boundClaims, isFromFuture } from '../sweeper/from-future.ts';
 import { Claims } from './claims.ts';
@@ -90,6 +91,8 @@ async function checkAttempt(run: VerifyRun, attempt: Attempt, expected: Expected
       const isBeingDeleted = await checkState(run, attempt, state, expected, claims);
       if (isBeingDeleted) need('deletion-stuck', nowMs + run.context.leadMs);
     } catch (error) {
+      // It says nothing about this recording, and would be said of each.
+      if (isBusy(error)) throw error;
       await run.report('unreadable', run.bucket.recordingName(state.ref), describeFailure(failureOf(error)));
     }
   }

@@ -9,6 +9,7 @@ import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { isOfOrder, MAX_RETENTION_MS, termOf } from '../model/retention.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { isBusy } from '../objectstore/store-error.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { Claims } from './claims.ts';
 import type { LogCheck } from './logs.ts';
@@ -70,6 +71,8 @@ export async function verifyReceiptIndexes(run: VerifyRun, logs: LogCheck): Prom
         if (isYoung || timeMs <= nowMs + DAY_MS || isExpiring(run, index.run)) partial.add(index.run);
       }
     } catch (error) {
+      // It says nothing about this index, and would be said of each.
+      if (isBusy(error)) throw error;
       await run.report('unreadable', key, describeFailure(failureOf(error)));
     }
     if (timeMs + DAY_MS <= nowMs) await run.report('log-overdue', key, 'an index of receipts');

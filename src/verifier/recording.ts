@@ -16,7 +16,7 @@ import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { ListedObject } from '../objectstore/object-store.ts';
-import { isStoreError } from '../objectstore/store-error.ts';
+import { isBusy, isStoreError } from '../objectstore/store-error.ts';
 import { tagRecordings } from '../recordings/assess.ts';
 import { UNKNOWN_INTENT } from '../sweeper/sweep.ts';
 import type { Claims } from './claims.ts';
@@ -290,9 +290,9 @@ function isPossible({ startedAt, endedAt, gaps }: Timeline): boolean {
 async function checkTags(run: VerifyRun, attempt: Attempt, ref: RecordingRef): Promise<void> {
   const { bucket } = run;
   const key = bucket.mediaKey(ref);
-  // Nothing depends on them: a store that fails to return tags has no wrong ones.
+  // Nothing depends on them: a store that fails to return tags has no wrong ones. A busy one would be asked for each.
   const tags = await bucket.store.tags(key).catch((error: unknown) => {
-    if (!isStoreError(error)) throw error;
+    if (!isStoreError(error) || isBusy(error)) throw error;
     return undefined;
   });
   if (!tags) return run.findings.skip('tags');

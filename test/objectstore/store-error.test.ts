@@ -12,7 +12,11 @@ import {
 const UNAVAILABLE: readonly [storeCode: string, isOutage: boolean, isUndecided: boolean][] = [
   ['SlowDown', true, true],
   ['ServiceUnavailable', true, true],
+  ['SlowDownRead', true, true],
   ['TooManyRequests', true, true],
+  ['TooManyRequestsException', true, true],
+  ['ThrottlingException', true, true],
+  ['RequestLimitExceeded', true, true],
   ['RequestTimeout', true, true],
   ['TimeoutError', true, true],
   ['ECONNREFUSED', true, true],

@@ -6,10 +6,13 @@ import type { LogLevel } from '../../src/config.ts';
 import { requestMetrics } from '../../src/http/request.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { LogFields, Logger } from '../../src/model/logger.ts';
+import { Gate } from '../../src/objectstore/gate.ts';
+import { SERVING } from '../../src/objectstore/window.ts';
 import { createLogger } from '../../src/runtime/logging.ts';
 import {
   dueMetrics,
   dueSoonMetric,
+  gateMetrics,
   readyMetric,
   recordingMetrics,
   storeMetrics,
@@ -25,6 +28,7 @@ import { createVirtualClock, START_MS } from '../kit/clock.ts';
 import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { startTestService } from '../kit/service.ts';
 import { until } from '../kit/until.ts';
+import { startVirtualGate } from '../objectstore/virtual-gate.ts';
 import { type Collector, startCollector } from './collector.ts';
 import { callerOf, SILENT, scrape } from './process.ts';
 
@@ -110,10 +114,28 @@ describe('the metrics', () => {
     dueMetrics(registry, { read, now: Date.now, leadMs: 0 });
     dueSoonMetric(registry, { read, now: Date.now, logger: SILENT });
     webhookMetrics(registry);
+    gateMetrics(registry, new Gate());
     const declared = registry.getMetricsAsArray() as unknown as { name: string; labelNames: string[] }[];
     expect(declared.length).toBeGreaterThan(20);
     const labels = new Set(declared.flatMap(({ labelNames }) => labelNames));
-    expect([...labels].sort()).toEqual(['method', 'operation', 'outcome', 'result', 'route', 'status']);
+    expect([...labels].sort()).toEqual(['method', 'operation', 'outcome', 'result', 'route', 'status', 'urgency']);
+  });
+
+  test('the gate before the store reports its window, who waits, and what was refused', async () => {
+    const registry = new Registry();
+    const { gate, call, refuse, settle } = startVirtualGate();
+    gateMetrics(registry, gate);
+    call(
+      Array.from({ length: SERVING.start + 3 }, () => 'read'),
+      { urgency: 'read' },
+    );
+    await settle();
+    expect(await valuesOf(registry, 'store_waiting')).toEqual([0, 3, 0]);
+    await refuse();
+    expect(await valuesOf(registry, 'store_window')).toEqual([gate.windowSize]);
+    for (let scrapes = 0; scrapes < 2; scrapes += 1) {
+      expect(await valuesOf(registry, 'store_refusals_total')).toEqual([0, SERVING.start, 0]);
+    }
   });
 
   test('what is due soon is summed over all tenants, read for a scrape at most once an hour, and logged by tenant', async () => {

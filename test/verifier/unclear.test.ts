@@ -3,10 +3,11 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { createSigner } from '../../src/bucket/signer.ts';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { toIso } from '../../src/model/times.ts';
+import { StoreError } from '../../src/objectstore/store-error.ts';
 import { restrictRecording } from '../../src/recordings/restriction.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { webm } from '../kit/fixtures.ts';
-import { failing, overriding } from '../kit/interventions.ts';
+import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { assessedKey, participantKey, recordingKey } from '../kit/keys.ts';
 import { CALLER, mediaKey, uploadParts } from '../kit/service.ts';
 import { privateJwk } from '../kit/signer.ts';
@@ -116,4 +117,22 @@ test('what was listed, and is gone when it is read, is not judged', async () => 
   });
   const { findings } = await verify({ ...service.sweepContext, store: gone });
   expect(findings).toEqual([]);
+});
+
+test.each([
+  ['a manifest', 'get', 'attempts/'],
+  ['tags', 'tags', ''],
+  ['an index of receipts', 'get', /^due\//],
+] as const)('a store that asks for patience at %s is not asked for each: nothing is known', async (_, call, keys) => {
+  for (let index = 0; index < 50; index += 1) await service.record({ attempt: `a${index}` });
+  for (const attempt of ['gone', 'gone-too']) await service.erase(await service.record({ attempt }));
+  service.clock.advance(4 * HOUR_MS);
+  let asked = 0;
+  const busy = replacing(service.store, call, keys, () => {
+    asked += 1;
+    throw new StoreError('unavailable', call, 'SlowDown');
+  });
+  await expect(verify({ ...service.sweepContext, store: busy })).rejects.toMatchObject({ storeCode: 'SlowDown' });
+  // Some were asked for at the same time.
+  expect(asked).toBeLessThan(40);
 });
