@@ -3,8 +3,8 @@ import { Gate, type GateTimers, type Turn } from '../../src/objectstore/gate.ts'
 import type { Manner } from '../../src/objectstore/window.ts';
 import { onBehalfOf, type Urgency } from '../../src/objectstore/work.ts';
 
-/** The longest pause that a gate may choose is the one that it chooses. */
-export function startVirtualTimers() {
+/** By default the longest pause that a gate may choose is the one that it chooses. */
+export function startVirtualTimers(random = () => 1) {
   let nowMs = 0;
   let started = 0;
   const waiting = new Map<number, { readonly atMs: number; readonly act: () => void }>();
@@ -17,18 +17,21 @@ export function startVirtualTimers() {
       waiting.set(id, { atMs: nowMs + milliseconds, act });
       return () => void waiting.delete(id);
     },
-    random: () => 1,
+    random,
   };
-  const next = () => [...waiting].toSorted(([, a], [, b]) => a.atMs - b.atMs)[0];
+  function next() {
+    let first: { readonly id: number; readonly atMs: number; readonly act: () => void } | undefined;
+    for (const [id, timer] of waiting) if (!first || timer.atMs < first.atMs) first = { id, ...timer };
+    return first;
+  }
   /** Lets all happen that happens until then. */
   async function advance(milliseconds: number): Promise<void> {
     const endMs = nowMs + milliseconds;
     await settle();
-    for (let first = next(); first && first[1].atMs <= endMs; first = next()) {
-      const [id, { atMs, act }] = first;
-      waiting.delete(id);
-      nowMs = Math.max(nowMs, atMs);
-      act();
+    for (let first = next(); first && first.atMs <= endMs; first = next()) {
+      waiting.delete(first.id);
+      nowMs = Math.max(nowMs, first.atMs);
+      first.act();
       await settle();
     }
     nowMs = endMs;

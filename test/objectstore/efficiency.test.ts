@@ -1,0 +1,80 @@
+// How much of a store's allowance the gate uses, and what a rush of candidates, and a sweep beside it, come to.
+import { expect, test } from '@jest/globals';
+import { SECOND_MS } from '../../src/model/durations.ts';
+import { Gate } from '../../src/objectstore/gate.ts';
+import { SERVING, YIELDING } from '../../src/objectstore/window.ts';
+import { onBehalfOf } from '../../src/objectstore/work.ts';
+import { newRandom } from '../simulation/random.ts';
+import { eachSecond, startLimitedStore, tokenBucket } from './limited-store.ts';
+import { startVirtualTimers } from './virtual-gate.ts';
+
+const PER_SECOND = 150;
+const STORES = [
+  ['a token bucket', 2, tokenBucket],
+  ['a token bucket', 40, tokenBucket],
+  ['so many each second', 2, eachSecond],
+  ['so many each second', 40, eachSecond],
+] as const;
+
+function start(limitOf: typeof tokenBucket, latencyMs: number) {
+  const { between } = newRandom(1);
+  const random = () => between(0, 1_000_000) / 1_000_000;
+  const { timers, now, advance } = startVirtualTimers(random);
+  const store = startLimitedStore(limitOf(PER_SECOND), { latencyMs, clock: timers });
+  return { timers, now, advance, random, ...store };
+}
+
+test.each(STORES)('of %s, with %d ms a request, more than nine tenths are used', async (_, latencyMs, limitOf) => {
+  const SECONDS = 20;
+  const { timers, advance, counted, request } = start(limitOf, latencyMs);
+  const gate = new Gate(SERVING, timers);
+  const failed: unknown[] = [];
+  async function callAgainAndAgain(): Promise<void> {
+    for (;;) await request(gate);
+  }
+  for (let caller = 0; caller < 400; caller += 1) {
+    onBehalfOf({ urgency: 'upload', tenant: 'acme' }, () => callAgainAndAgain().catch((error) => failed.push(error)));
+  }
+  await advance(SECONDS * SECOND_MS);
+  expect(failed).toEqual([]);
+  expect(counted.taken / (PER_SECOND * SECONDS)).toBeGreaterThan(0.9);
+  expect(counted.refused / counted.taken).toBeLessThan(0.15);
+});
+
+test.each(STORES)(
+  'on %s, with %d ms a request, 2,000 candidates in a minute wait for at most half a minute, also beside a sweep',
+  async (_, latencyMs, limitOf) => {
+    const { timers, now, advance, random, counted, request } = start(limitOf, latencyMs);
+    const serving = new Gate(SERVING, timers);
+    const sweeping = new Gate(YIELDING, timers);
+    const lastedMs: number[] = [];
+    const failed: unknown[] = [];
+    /** Three rounds of two requests. */
+    async function call(): Promise<void> {
+      const startedMs = now();
+      for (let round = 0; round < 3; round += 1) await Promise.all([request(serving), request(serving)]);
+      lastedMs.push(now() - startedMs);
+    }
+    for (let candidate = 0; candidate < 2_000; candidate += 1) {
+      timers.after(random() * 60 * SECOND_MS, () =>
+        onBehalfOf({ urgency: 'upload', tenant: 'acme' }, () => void call().catch((error) => failed.push(error))),
+      );
+    }
+    let swept = 0;
+    async function sweep(): Promise<void> {
+      for (let count = 0; count < 13; count += 1) {
+        await request(sweeping);
+        swept += 1;
+      }
+    }
+    timers.after(5 * SECOND_MS, () => {
+      for (let lane = 0; lane < 32; lane += 1) void sweep().catch((error) => failed.push(error));
+    });
+    await advance(400 * SECOND_MS);
+    expect(failed).toEqual([]);
+    expect([lastedMs.length, swept]).toEqual([2_000, 32 * 13]);
+    lastedMs.sort((a, b) => a - b);
+    expect(lastedMs[Math.floor(lastedMs.length * 0.99)]).toBeLessThan(30 * SECOND_MS);
+    expect(counted.refused).toBeLessThan(counted.taken / 5);
+  },
+);
