@@ -8,11 +8,10 @@ export interface Manner {
   readonly shrink: (size: number) => number;
   /** The window grows by one, and at most once in this time: a round trip to a store nearby is too short to tell. */
   readonly growEveryMs: number;
-  /** No request is sent for this time after the store asked for patience. */
+  /** No request is sent for this time after the store asked for patience; twice as long each time that it does so again. */
   readonly pauseMs: number;
-  /** The pause doubles up to this, */
   readonly longestPauseMs: number;
-  /** until the store has taken requests for this time. */
+  /** The next pause is a first one when the store has taken requests for so long since the last. */
   readonly calmMs: number;
 }
 
@@ -36,7 +35,7 @@ export const YIELDING: Manner = {
   calmMs: 1_000,
 };
 
-/** The store has asked for patience so often, without a response to anything since, that waiting is in vain. */
+/** How often the store may ask for patience before waiting is in vain: of one request, or of all without a success between. */
 export const MAX_REFUSALS = 12;
 
 export class Window {
@@ -51,7 +50,7 @@ export class Window {
   #successes = 0;
   #changedAtMs: number;
   #closedUntilMs = Number.NEGATIVE_INFINITY;
-  /** Since the store last took requests for `calmMs`. */
+  /** Since the store last took requests for `calmMs`; how long the next one is depends on it. */
   #pauses = 0;
   /** Pauses since the last success. */
   #inVain = 0;

@@ -62,7 +62,13 @@ test('no member of a recording tells anything about a person that was not told t
 
 /** Direct dependencies of the service and of its packages, with their purpose. */
 const PURPOSES = {
-  'the store': ['@aws-sdk/client-s3', '@aws-sdk/s3-request-presigner', '@smithy/protocol-http', '@smithy/types'],
+  'the store': [
+    '@aws-sdk/client-s3',
+    '@aws-sdk/s3-request-presigner',
+    '@smithy/core',
+    '@smithy/protocol-http',
+    '@smithy/types',
+  ],
   HTTP: ['content-type', 'cors', 'express', 'express-rate-limit', 'helmet', 'multer'],
   'tokens, signatures, hashes': ['jose', 'standardwebhooks', '@noble/hashes'],
   'logs, metrics, traces': [

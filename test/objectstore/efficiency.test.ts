@@ -33,7 +33,9 @@ test.each(STORES)('of %s, with %d ms a request, more than nine tenths are used',
     for (;;) await request(gate);
   }
   for (let caller = 0; caller < 400; caller += 1) {
-    onBehalfOf({ urgency: 'upload', tenant: 'acme' }, () => callAgainAndAgain().catch((error) => failed.push(error)));
+    void onBehalfOf({ urgency: 'upload', tenant: 'acme' }, () =>
+      callAgainAndAgain().catch((error: unknown) => failed.push(error)),
+    );
   }
   await advance(SECONDS * SECOND_MS);
   expect(failed).toEqual([]);

@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { readSettings, SettingsError } from '../../src/config.ts';
+import { SERVING, YIELDING } from '../../src/objectstore/window.ts';
 import { openStore } from '../../src/runtime/store.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
+import { until } from '../kit/until.ts';
 import { SILENT } from './process.ts';
 
 async function options(patience?: AbortSignal) {
@@ -60,4 +62,21 @@ test('a torn record in the embedded store is named in one line of the log, and t
   expect(lines).toEqual([['the data folder contains files that cannot be used', fields]]);
   expect((await second.store.list('')).objects).toHaveLength(1);
   await second.close();
+});
+
+test.each([
+  ['serve', true, SERVING.start],
+  ['a command', false, YIELDING.start],
+])('all connections of %s pass one gate, in its own manner', async (_, owner, atOnce) => {
+  const opening = { ...(await options()), owner };
+  await mkdir(join(opening.dataDir, 's3'), { recursive: true });
+  const opened = await openStore({ ...opening, settings: { ...opening.settings, localS3Port: 0 } });
+  afterThisTest(() => opened.close());
+  const { gate } = opened;
+  expect(gate.windowSize).toBe(atOnce);
+  const turns = await Promise.all(Array.from({ length: atOnce }, () => gate.take('PutObject')));
+  const listings = [opened, opened.connect()].map(({ store }) => store.list(''));
+  await until(() => gate.waiting('background') === 2);
+  for (const turn of turns) gate.end(turn);
+  for (const { objects } of await Promise.all(listings)) expect(objects).toEqual([]);
 });
