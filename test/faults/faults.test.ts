@@ -9,6 +9,9 @@ import { CREATE_BODY, startApi } from '../http/api.ts';
 import { expectProblem } from '../http/expectations.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import * as faults from '../kit/fault-proxy.ts';
+import { webm } from '../kit/fixtures.ts';
+import { mediaKey } from '../kit/keys.ts';
+import { uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { MEDIA, outcomeOf, text } from '../objectstore/object-store-contract.ts';
 import { openTestStore, type RealStore } from '../objectstore/stores.ts';
@@ -143,7 +146,9 @@ test.each([10, -10])('by a Date that is %d minutes off nothing is begun, complet
   proxy.spoil(() => undefined);
   const service = startServiceOn(testStore);
   const api = await startApi({ service });
-  const { recording } = await service.begin();
+  const ref = await service.begin();
+  const { recording } = ref;
+  await uploadParts(service.context, ref, [webm]);
   const before = await service.keys();
   proxy.spoil(() => faults.clockOff(by * MINUTE_MS));
   const attempt = '/v1/exams/math/attempts/a1';
@@ -157,7 +162,9 @@ test.each([10, -10])('by a Date that is %d minutes off nothing is begun, complet
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   }
   proxy.spoil(() => undefined);
-  expect(await service.keys()).toEqual(before);
+  // The store has put the parts together: nothing says yet that they are a recording, and for how long it is kept.
+  expect((await service.keys()).filter((key) => key !== mediaKey(ref))).toEqual(before);
+  expect((await api.call('post', `${attempt}/recordings/${recording}/complete`)).status).toBe(200);
 });
 
 test('a streamed part is sent once, whatever its store does, and can be sent again', async () => {

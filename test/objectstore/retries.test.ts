@@ -40,10 +40,25 @@ test.each<[string, Answer]>([
   expect(requests).toHaveLength(5);
 });
 
-test('patience and repairs have counts of their own, and a write says how often it was sent', async () => {
+test('patience and repairs have counts of their own', async () => {
   const answers = [...times(6, '503 SlowDown'), ...times(4, '500 InternalError'), ...times(6, '503 SlowDown')];
-  const { store } = await adapterThatGets(answers);
-  expect(await store.put('a', Buffer.from('x'))).toEqual({ attempts: 17 });
+  const { store, requests } = await adapterThatGets(answers);
+  await store.put('a', Buffer.from('x'));
+  expect(requests).toHaveLength(17);
+});
+
+test('a write that may take effect once only is sent again after a refusal, and after nothing else', async () => {
+  const once = { once: true };
+  const refused = await adapterThatGets(times(6, '503 SlowDown'));
+  await refused.store.put('a', Buffer.from('x'), once);
+  expect(refused.requests).toHaveLength(7);
+  for (const failure of ['500 InternalError', '503 ServiceUnavailable'] as const) {
+    const { store, requests } = await adapterThatGets([failure]);
+    expect(await outcomeOf(store.put('a', Buffer.from('x'), once))).toBe('unavailable');
+    expect(requests).toHaveLength(1);
+    await store.put('a', Buffer.from('x'));
+    expect(requests).toHaveLength(2);
+  }
 });
 
 test('patience is not charged to the budget of retries', async () => {

@@ -4,6 +4,7 @@ import { StandardRetryStrategy, type StandardRetryStrategyOptions } from '@smith
 import type { RetryErrorInfo, RetryStrategyV2, RetryToken, StandardRetryToken } from '@smithy/types';
 import type { Gate, Turn } from '../gate.ts';
 import { asksForPatience, storeCodeOf } from './responses.ts';
+import { isSentOnce } from './sent-once.ts';
 
 /** Attempts at a call that fails for another reason than that the store is asked too much. */
 export const MAX_ATTEMPTS = 5;
@@ -34,6 +35,8 @@ export class PatientRetries implements RetryStrategyV2 {
   async refreshRetryTokenForRetry(token: Token, info: RetryErrorInfo): Promise<Token> {
     const turn = turns.getStore();
     if (turn === undefined || !asksForPatience(info.error)) {
+      // The SDK throws the error of the attempt.
+      if (isSentOnce()) throw new Error('a call that is sent once has failed');
       return tokenOf(await this.#standard.refreshRetryTokenForRetry(token.standard, info), token.patient);
     }
     const hintMs = info.retryAfterHint && info.retryAfterHint.getTime() - Date.now();
