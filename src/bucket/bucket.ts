@@ -1,6 +1,6 @@
 // The bucket as the rest of the service sees it: attempts, recordings, documents.
 import pMap from 'p-map';
-import type { AttemptRef, ParticipantRef, RandomBytes, RecordingRef } from '../model/ids.ts';
+import { type AttemptRef, attemptId, type ParticipantRef, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import { memoize } from '../model/memoize.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import {
@@ -15,6 +15,7 @@ import {
   STORE_CONCURRENCY,
 } from '../objectstore/object-store.ts';
 import { Attempt, type RecordingState } from './attempt.ts';
+import { listByCommonPrefix } from './common-listing.ts';
 import { creationClaim, DeletionQueue } from './deletion-queue.ts';
 import { type DocumentOf, type Manifest, type Receipt, readDocument, refOf, toBody } from './documents.ts';
 import { ATTEMPTS_PREFIX, attemptPrefix, keyOf, parseKey, prefixOf, type RecordingObject } from './layout.ts';
@@ -114,6 +115,26 @@ export class Bucket {
     return (ref, uploads = []) => {
       const objects = shared.objectsOf(attemptPrefix(ref));
       return objects && new Attempt(this.#policy, ref, objects, { uploads });
+    };
+  }
+
+  /**
+   * Lists attempts as `attempt` does with `everything`, each once, and none before the first call of the function that it
+   * gives. Close neighbours share requests, unless the bucket keeps versions.
+   */
+  listExactly(refs: readonly AttemptRef[]): (ref: AttemptRef) => Promise<Attempt> {
+    const share = memoize(async () =>
+      listByCommonPrefix(this.store, (await this.isVersioned()) ? [] : refs.map(attemptPrefix)),
+    );
+    const listings = new Map<string, Promise<Attempt>>();
+    const listOnce = async (ref: AttemptRef) => {
+      const objects = (await share()).objectsOf(attemptPrefix(ref));
+      return objects ? new Attempt(this.#policy, ref, objects) : this.attempt(ref, { everything: true });
+    };
+    return (ref) => {
+      const listing = listings.get(attemptId(ref)) ?? listOnce(ref);
+      listings.set(attemptId(ref), listing);
+      return listing;
     };
   }
 

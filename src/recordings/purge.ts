@@ -1,7 +1,7 @@
 // The irreversible act: deletes recordings wholly, proves it by a second listing, and leaves a receipt for each.
 import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
-import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
+import { emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { type Bucket, DELETION } from '../bucket/bucket.ts';
 import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
@@ -9,7 +9,7 @@ import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { entryOf, isProof, submitReceipts } from '../bucket/receipt-log.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
 import { HOUR_MS } from '../model/durations.ts';
-import { attemptId, createdAtOf, type RecordingRef } from '../model/ids.ts';
+import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
@@ -205,22 +205,15 @@ class Purge {
         job.elapsedMs = startStopwatch(this.#context.now);
       }
       await this.#deleteBatch(contents, rest);
-      const listings = new Map<string, Promise<Attempt>>();
+      const listed = this.#bucket.listExactly(rest.filter(isActive).map(({ ref }) => ref));
       await this.#each(async (job) => {
-        job.state = (await this.#listOnce(job.ref, listings)).recording(job.ref.recording) ?? emptyState(job.ref);
+        job.state = (await listed(job.ref)).recording(job.ref.recording) ?? emptyState(job.ref);
         if (contents(job).length === 0) return;
         if (round === MAX_ROUNDS) fail(job, { code: 'objects-stay', operation: DELETION, kind: 'unexpected' });
         else await this.#endUploads(job);
       }, rest);
       rest = rest.filter((job) => isActive(job) && contents(job).length > 0);
     }
-  }
-
-  /** Recordings of one attempt share its listing. */
-  #listOnce(ref: RecordingRef, listings: Map<string, Promise<Attempt>>): Promise<Attempt> {
-    const listing = listings.get(attemptId(ref)) ?? this.#bucket.attempt(ref, { everything: true });
-    listings.set(attemptId(ref), listing);
-    return listing;
   }
 
   /** A purge that an earlier one had all but finished keeps the receipt of that one, and adds what it found itself. */

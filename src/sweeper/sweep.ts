@@ -138,7 +138,8 @@ async function sweepPage(
     } else if (entry.type === 'unknown') tally.problem({ code: 'unknown-key' }, entry.key);
   }
   if (run.options.dryRun) for (const id of attempts.keys()) run.foreseen.add(id);
-  const all = [...attempts.values()];
+  // Neighbours share listings.
+  const all = [...attempts.values()].toSorted((a, b) => (attemptId(a.ref) < attemptId(b.ref) ? -1 : 1));
   const size = context.chunkAttempts ?? CHUNK_ATTEMPTS;
   const chunks = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
     all.slice(index * size, (index + 1) * size),
@@ -165,6 +166,11 @@ function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: Due
 /** Of a deletion whose intent cannot be read. */
 export const UNKNOWN_INTENT = { reason: 'controller-instruction', actor: 'unknown' } as const;
 
+/** It was listed by exactly its prefix, and nothing of it is deleted. */
+function isLeftAsListed({ isExact, candidates }: InspectedAttempt): boolean {
+  return isExact && candidates.length === 0;
+}
+
 /** Attempts that are processed together: inspected, purged, listed again, acknowledged. */
 class ChunkSweep {
   readonly #run: SweepRun;
@@ -184,12 +190,14 @@ class ChunkSweep {
     const inspected = await this.#inspect(chunk, shared);
     if (this.#run.options.dryRun) return this.#reportCandidates(inspected);
     await this.#purge(inspected);
+    const toList = inspected.filter((one) => !isLeftAsListed(one)).map(({ due }) => due.ref);
+    const listed = this.#run.bucket.listExactly(toList);
     const again: DueAttempt[] = [];
     const complete: InspectedAttempt[] = [];
     await pMap(
       inspected,
       async (one) => {
-        const { left, isMore } = await this.#findSurprises(one);
+        const { left, isMore } = await this.#findSurprises(one, listed);
         if (left.length === 0 && !isMore) complete.push(one);
         else if (shared) again.push(one.due);
         else for (const key of left) this.#run.tally.problem({ code: 'objects-stay', operation: DELETION }, key);
@@ -300,12 +308,12 @@ class ChunkSweep {
    * `isMore` are keys that were not inspected, in a page shared with others, or because they were written since. Without
    * such a listing nothing is acknowledged.
    */
-  async #findSurprises({ due, attempt, isExact, candidates }: InspectedAttempt) {
+  async #findSurprises(inspected: InspectedAttempt, listed: (ref: AttemptRef) => Promise<Attempt>) {
     const { bucket, tally } = this.#run;
-    // It was listed by exactly its prefix, and is left as it was.
-    if (isExact && candidates.length === 0) return { left: [], isMore: false };
+    const { due, attempt } = inspected;
+    if (isLeftAsListed(inspected)) return { left: [], isMore: false };
     try {
-      const later = await bucket.attempt(due.ref, { everything: true });
+      const later = await listed(due.ref);
       const known = new Set(attempt.keys);
       const left = later.recordings.filter(({ ref }) => this.#deleted.has(recordingId(ref)));
       return {

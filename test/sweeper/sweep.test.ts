@@ -91,6 +91,13 @@ test('an idle sweep costs at most seven requests, a new recording one, a due att
   expect(requests).toBeLessThanOrEqual(10 * 6 + fixed + batches);
 });
 
+test('due attempts that are neighbours share all their listings: three requests each, and their share of batches', async () => {
+  await service.seed(400, 'neighbours', 31 * DAY_MS);
+  const { requests, deleted } = await service.sweep();
+  expect(deleted.recordings).toBe(400);
+  expect(requests).toBeLessThan(400 * 3.15);
+});
+
 test('a dry run deletes, completes and expires nothing, and reports what would be deleted', async () => {
   const ref = await service.record();
   await service.context.audit.record({ event: 'link-issued', ref, actor: 'r', requestId: 'q' });
