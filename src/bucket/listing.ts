@@ -1,11 +1,12 @@
 // Listings of the bucket: what is stored under a prefix, one prefix or many at a time, with or without older versions.
-import pMap from 'p-map';
+import pMap, { pMapIterable } from 'p-map';
 import {
   type DeleteTarget,
   type ListedObject,
   listAll,
   nextKey,
   type ObjectStore,
+  STORE_CONCURRENCY,
 } from '../objectstore/object-store.ts';
 import { isBusy } from '../objectstore/store-error.ts';
 
@@ -67,6 +68,18 @@ export async function hasObject(store: ObjectStore, key: string): Promise<boolea
 /** Whether a listing shows anything under this prefix. */
 export async function hasObjects(store: ObjectStore, prefix: string): Promise<boolean> {
   return (await store.list(prefix, { limit: 1 })).objects.length > 0;
+}
+
+/**
+ * Acts on each item, many at once and in any order: no item waits for a slow one before it, and no results are collected, so
+ * memory stays bounded whatever is listed. Rejects with the first error, and begins nothing after it.
+ */
+export async function actOnEach<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  act: (item: T) => Promise<unknown> | unknown,
+  { concurrency = STORE_CONCURRENCY }: { concurrency?: number } = {},
+): Promise<void> {
+  for await (const _ of pMapIterable(items, act, { concurrency, preserveOrder: false }));
 }
 
 /** Groups of at most `size`, in order: long listings are processed in groups, so that memory stays bounded. */

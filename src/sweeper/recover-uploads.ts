@@ -1,14 +1,14 @@
 // Abandoned uploads: found, and completed with the parts that had arrived, so that they can be reviewed.
-import pMap from 'p-map';
-import { type Attempt, isKept } from '../bucket/attempt.ts';
+import { pMapIterable, pMapSkip } from 'p-map';
+import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { type ListedUpload, listsUploads, openUploads } from '../bucket/inventory.ts';
-import { inBatches } from '../bucket/listing.ts';
+import { actOnEach, inBatches } from '../bucket/listing.ts';
 import { attemptId, createdAtOf, type RecordingRef } from '../model/ids.ts';
 import { checkParts } from '../model/parts.ts';
 import { MAX_CLOCK_SKEW_MS } from '../model/times.ts';
 import { isDispensable } from '../objectstore/needs.ts';
-import { endUpload, STORE_CONCURRENCY, type UploadedPart } from '../objectstore/object-store.ts';
+import { endUpload, type UploadedPart } from '../objectstore/object-store.ts';
 import { failureOf } from '../recordings/failure.ts';
 import { finalizeRecording } from '../recordings/finalize.ts';
 import type { SweepRun } from './run.ts';
@@ -45,35 +45,53 @@ export async function findOpenUploads({ context, tally, options }: SweepRun): Pr
 interface Candidate {
   readonly ref: RecordingRef;
   readonly uploadId: string;
+  /** Where it is what has led to the upload. */
+  readonly manifest?: Manifest | undefined;
 }
+
+/** No part of it has arrived for `uploadIdleLimitMs`. */
+interface IdleUpload extends Candidate {
+  readonly parts: readonly UploadedPart[];
+}
+
+interface ListedIdleUpload extends IdleUpload {
+  readonly listAttempt: () => Promise<Attempt>;
+}
+
+/** Uploads recovered at once, each by one request after the other. After an outage there may be ten thousand. */
+const UPLOADS_AT_ONCE = 100;
+const AT_ONCE = { concurrency: UPLOADS_AT_ONCE };
 
 /**
  * Completes each upload to which nothing was added for `uploadIdleLimitMs`, when its parts are contiguous from the first;
  * the marker `truncated` is written before. One with a hole stays until its deadline and is reported; that is no failure,
  * because every client that breaks off may leave one. Costs what is open, not what is stored, where the store lists open
- * uploads: one to three requests for each idle upload, in every sweep.
+ * uploads: in every sweep one request for each idle upload, and a GET and a share of a listing for each that stays.
  */
 export async function recoverAbandonedUploads(run: SweepRun, open: OpenUploads): Promise<void> {
-  const tryToRecover = (candidate: Candidate) =>
-    run.guard(run.bucket.mediaKey(candidate.ref), () => recover(run, candidate));
-  for await (const batch of inBatches(candidatesOf(run, open), STORE_CONCURRENCY)) {
-    if (run.isStopped) return;
-    await pMap(batch, tryToRecover);
-  }
+  const idle = pMapIterable(candidatesOf(run, open), (candidate) => skipFailed(run, candidate, partsOfIdle), AT_ONCE);
+  const recoverOne = (upload: ListedIdleUpload) => skipFailed(run, upload, recover);
+  await actOnEach(withAttempts(run, idle), recoverOne, AT_ONCE);
+}
+
+/** Undefined results are skipped by a walk, and so is what failed, which is reported. */
+async function skipFailed<T extends Pick<Candidate, 'ref'>, Result>(
+  run: SweepRun,
+  candidate: T,
+  act: (run: SweepRun, candidate: T) => Promise<Result | undefined>,
+): Promise<Result | typeof pMapSkip> {
+  return (await run.guard(run.bucket.mediaKey(candidate.ref), () => act(run, candidate))) ?? pMapSkip;
 }
 
 /** Uploads that were opened at least `uploadIdleLimitMs` ago. From manifests: one LIST for every 1000 keys of attempts. */
 async function* candidatesOf(run: SweepRun, open: OpenUploads): AsyncGenerator<Candidate, void, undefined> {
   const isOld = (timeMs: number) => run.startedAtMs - timeMs >= run.context.uploadIdleLimitMs;
   if (open.source === 'manifests') {
-    for await (const { recordings } of run.bucket.attemptsIn({})) {
-      for (const state of recordings) {
-        const { ref, objects } = state;
-        if (!isKept(state) || objects.media || !isOld(createdAtOf(ref.recording))) continue;
-        const manifest = await readManifest(run, ref);
-        if (manifest) yield { ref, uploadId: manifest.uploadId };
-      }
-    }
+    const fromManifest = async (_: SweepRun, { ref }: RecordingState) => {
+      const manifest = await readManifest(run, ref);
+      return manifest && { ref, uploadId: manifest.uploadId, manifest };
+    };
+    yield* pMapIterable(uncompleted(run, isOld), (state) => skipFailed(run, state, fromManifest), AT_ONCE);
   }
   for (const { key, ref, isMedia, uploadId, initiatedMs } of open.all) {
     if (!ref || !isMedia) {
@@ -86,6 +104,54 @@ async function* candidatesOf(run: SweepRun, open: OpenUploads): AsyncGenerator<C
   }
 }
 
+/** Recordings without media that are older than that. */
+async function* uncompleted(
+  run: SweepRun,
+  isOld: (timeMs: number) => boolean,
+): AsyncGenerator<RecordingState, void, undefined> {
+  for await (const { recordings } of run.bucket.attemptsIn({})) {
+    yield* recordings.filter(
+      (state) => isKept(state) && !state.objects.media && isOld(createdAtOf(state.ref.recording)),
+    );
+  }
+}
+
+/** The parts of an upload that has been idle; undefined of one that is in use. */
+async function partsOfIdle(run: SweepRun, candidate: Candidate): Promise<IdleUpload | undefined> {
+  const { bucket, context, tally, startedAtMs } = run;
+  const { ref, uploadId } = candidate;
+  const parts = (await context.store.listParts(bucket.mediaKey(ref), uploadId)) ?? [];
+  // One without a time, or with one from before its recording, may have arrived just now.
+  const sinceMs = createdAtOf(ref.recording) - MAX_CLOCK_SKEW_MS;
+  if (parts.some(({ lastModifiedMs }) => !(lastModifiedMs >= sinceMs))) {
+    tally.note({ code: 'part-without-time' }, bucket.mediaKey(ref));
+    return undefined;
+  }
+  const lastPartMs = parts.reduce((latest, part) => Math.max(latest, part.lastModifiedMs), 0);
+  if (parts.length > 0 && startedAtMs - lastPartMs < context.uploadIdleLimitMs) return undefined;
+  return { ...candidate, parts };
+}
+
+/**
+ * Attempts are listed after the parts of their uploads: an upload that completes meanwhile is seen as media. Neighbours share
+ * listings; one that shows no manifest is not believed, because the upload of such a recording is ended.
+ */
+async function* withAttempts(
+  run: SweepRun,
+  idle: AsyncIterable<IdleUpload>,
+): AsyncGenerator<ListedIdleUpload, void, undefined> {
+  const { bucket } = run;
+  for await (const batch of inBatches(idle, UPLOADS_AT_ONCE)) {
+    if (run.isStopped) return;
+    const together = await bucket.listTogether(batch.map(({ ref }) => ref));
+    const listAttempt = async (ref: RecordingRef) => {
+      const shared = together(ref);
+      return shared?.recording(ref.recording)?.objects.manifest ? shared : bucket.attempt(ref);
+    };
+    yield* batch.map((upload) => ({ ...upload, listAttempt: () => listAttempt(upload.ref) }));
+  }
+}
+
 async function readManifest({ bucket, tally }: SweepRun, ref: RecordingRef): Promise<Manifest | undefined> {
   const manifest = await bucket.read(ref, 'manifest');
   if (manifest !== 'unreadable') return manifest;
@@ -93,17 +159,13 @@ async function readManifest({ bucket, tally }: SweepRun, ref: RecordingRef): Pro
   return undefined;
 }
 
-async function recover(run: SweepRun, { ref, uploadId }: Candidate): Promise<void> {
+async function recover(
+  run: SweepRun,
+  { ref, uploadId, parts, manifest: known, listAttempt }: ListedIdleUpload,
+): Promise<void> {
   const { bucket, context, options, tally, startedAtMs } = run;
   const note = (code: string) => tally.note({ code }, bucket.mediaKey(ref));
-  const parts = (await context.store.listParts(bucket.mediaKey(ref), uploadId)) ?? [];
-  // One without a time, or with one from before its recording, may have arrived just now.
-  const sinceMs = createdAtOf(ref.recording) - MAX_CLOCK_SKEW_MS;
-  if (parts.some(({ lastModifiedMs }) => !(lastModifiedMs >= sinceMs))) return note('part-without-time');
-  const lastPartMs = parts.reduce((latest, part) => Math.max(latest, part.lastModifiedMs), 0);
-  if (parts.length > 0 && startedAtMs - lastPartMs < context.uploadIdleLimitMs) return;
-
-  const attempt = await bucket.attempt(ref);
+  const attempt = await listAttempt();
   const state = attempt.recording(ref.recording);
   // Its creation died, or its response was lost, or its recording is deleted: no client will ever send a part of it.
   const isCreated = !run.isYoung(startedAtMs - createdAtOf(ref.recording));
@@ -111,7 +173,7 @@ async function recover(run: SweepRun, { ref, uploadId }: Candidate): Promise<voi
     await endUpload(context.store, bucket.mediaKey(ref), uploadId);
   if (parts.length === 0 || !state || state.objects.media) return;
   if (!attempt.isLive(state, startedAtMs + context.leadMs)) return;
-  const manifest = await readManifest(run, ref);
+  const manifest = known ?? (await readManifest(run, ref));
   if (!manifest) return;
   if (manifest.uploadId !== uploadId) return note('upload-without-manifest');
   if (!checkParts(parts, manifest.partSizeBytes).ok) return note('upload-has-holes');

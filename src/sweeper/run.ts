@@ -91,12 +91,13 @@ export class SweepRun {
     }
   }
 
-  /** Runs a step whose failure must not stop the sweep. */
-  async guard(step: string, act: () => Promise<void>): Promise<void> {
+  /** Runs a step whose failure must not stop the sweep: it is reported, and resolves with undefined. */
+  async guard<T>(step: string, act: () => Promise<T>): Promise<T | undefined> {
     try {
-      await act();
+      return await act();
     } catch (error) {
       this.tally.problem(failureOf(error), step);
+      return undefined;
     }
   }
 }

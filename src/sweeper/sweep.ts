@@ -82,11 +82,10 @@ export async function sweep(context: SweepContext, options: SweepOptions = {}): 
   let dueSoon: DueSoonReport | undefined;
   if (!run.isStopped) {
     if (options.dueSoon !== false) {
-      await run.guard('due-soon', async () => {
-        // Claims that were moved meanwhile are not on the page.
-        const listed = run.haveClaimsMoved ? undefined : page;
-        dueSoon = await findDueSoon(context, { page: listed, announce: !options.dryRun, signal: options.signal });
-      });
+      // Claims that were moved meanwhile are not on the page.
+      const listed = run.haveClaimsMoved ? undefined : page;
+      const how = { page: listed, announce: !options.dryRun, signal: options.signal };
+      dueSoon = await run.guard('due-soon', () => findDueSoon(context, how));
     }
     await run.guard('salvage', () => recoverAbandonedUploads(run, uploads));
     await run.guard('audit-expiry', () => expireAuditEvents(run));

@@ -66,7 +66,9 @@ test('prefixes far from each other cost few requests in vain, whatever their nam
   const exams = { numbered: (at: number) => `exam-${at}`, longer: (at: number) => 'x'.repeat(at + 1) };
   for (const exam of Object.values(exams)) {
     const prefixes = Array.from({ length: 200 }, (_, at) => `root/${exam(at)}/a1/`);
-    const others = prefixes.flatMap((prefix) => Array.from({ length: 40 }, (_, at) => `${prefix.slice(0, -3)}a2/${at}`));
+    const others = prefixes.flatMap((prefix) =>
+      Array.from({ length: 40 }, (_, at) => `${prefix.slice(0, -3)}a2/${at}`),
+    );
     const { store, counted } = holding(others);
     const listed = await listByCommonPrefix(store, prefixes);
     expect(prefixes.filter((prefix) => listed.objectsOf(prefix) === undefined).length).toBeGreaterThan(190);
@@ -76,7 +78,10 @@ test('prefixes far from each other cost few requests in vain, whatever their nam
 
 test('the same prefix twice is listed once, and does no harm', async () => {
   const { store } = holding(['root/a/1'], { pageKeys: 1 });
-  const listed = await listByCommonPrefix(store, Array.from({ length: 9 }, () => 'root/a/'));
+  const listed = await listByCommonPrefix(
+    store,
+    Array.from({ length: 9 }, () => 'root/a/'),
+  );
   expect(listed.objectsOf('root/a/')).toBeUndefined();
 });
 
