@@ -3,7 +3,7 @@ import pMap from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { QueuePage } from '../bucket/deletion-queue.ts';
-import { inBatches } from '../bucket/listing.ts';
+import { actOnEach, inBatches } from '../bucket/listing.ts';
 import { dueSoonEvent } from '../bucket/outbox.ts';
 import { HOUR_MS } from '../model/durations.ts';
 import { type AttemptRef, attemptId } from '../model/ids.ts';
@@ -25,6 +25,7 @@ export interface DueSoonOptions {
 const WINDOW_MS = 72 * HOUR_MS;
 const MAX_ATTEMPTS = 10_000;
 const BATCH_ATTEMPTS = 200;
+const BATCHES_AT_ONCE = 3;
 
 interface Unassessed {
   readonly state: RecordingState;
@@ -50,7 +51,7 @@ export async function findDueSoon(context: SweepContext, options: DueSoonOptions
     let page = options.page ?? (await bucket.queue.page({ fromMs }));
     for (;;) {
       for (const entry of page.entries) {
-        if (entry.timeMs > untilMs) return;
+        if (entry.timeMs > untilMs || options.signal?.aborted) return;
         if (entry.type !== 'attempt' || entry.timeMs <= fromMs || seen.has(attemptId(entry.ref))) continue;
         more = seen.size === maxAttempts;
         if (more) return;
@@ -62,8 +63,7 @@ export async function findDueSoon(context: SweepContext, options: DueSoonOptions
     }
   }
 
-  for await (const batch of inBatches(attempts(), BATCH_ATTEMPTS)) {
-    if (options.signal?.aborted) break;
+  async function inspect(batch: readonly AttemptRef[]): Promise<void> {
     const found = (await bucket.attempts(batch)).flatMap((attempt) => unassessedOf(context, attempt, untilMs));
     for (const { state, deadlineMs } of found) {
       const { tenant } = state.ref;
@@ -72,6 +72,8 @@ export async function findDueSoon(context: SweepContext, options: DueSoonOptions
     }
     if (options.announce) await announce(context, bucket, found);
   }
+
+  await actOnEach(inBatches(attempts(), BATCH_ATTEMPTS), inspect, { concurrency: BATCHES_AT_ONCE });
   const unassessed = [...tenants].map(([tenant, { count, earliestMs }]) => {
     return { tenant, count, earliest: toIso(earliestMs) };
   });

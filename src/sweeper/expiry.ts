@@ -4,13 +4,17 @@ import { listAuditTrail } from '../bucket/audit-trail.ts';
 import type { QueueEntry } from '../bucket/deletion-queue.ts';
 import type { ReceiptIndex } from '../bucket/documents.ts';
 import { receiptRef } from '../bucket/inventory.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { SweepRun } from './run.ts';
 
+/** Indexes of receipts, and pages of the audit trail, whose keys are deleted at once. */
+const BATCHES_AT_ONCE = 8;
+
 /** Deletes the receipts that an index names, then the index. A key that is no receipt's is never deleted. */
 export async function expireReceipts(run: SweepRun, entries: readonly QueueEntry[]): Promise<void> {
-  for (const { key } of entries) await run.guard(key, () => expireIndex(run, key));
+  await actOnEach(entries, ({ key }) => run.guard(key, () => expireIndex(run, key)), { concurrency: BATCHES_AT_ONCE });
 }
 
 async function expireIndex(run: SweepRun, key: string): Promise<void> {
@@ -54,7 +58,12 @@ async function isOfAnother({ bucket }: SweepRun, key: string, run: string): Prom
 
 /** Deletes the oldest days of the audit trail; a run in which nothing expires costs one request. */
 export async function expireAuditEvents(run: SweepRun): Promise<void> {
-  const { context, tally, startedAtMs } = run;
+  await actOnEach(expiredEvents(run), (keys) => run.remove(keys), { concurrency: BATCHES_AT_ONCE });
+}
+
+/** The keys of expired events, page by page. A dry run counts them, and gives none. */
+async function* expiredEvents(run: SweepRun): AsyncGenerator<readonly string[], void, undefined> {
+  const { context, options, tally, startedAtMs } = run;
   const keepFromMs = startedAtMs - context.logRetentionMs;
   let after: string | undefined;
   let limit = 1;
@@ -69,7 +78,7 @@ export async function expireAuditEvents(run: SweepRun): Promise<void> {
       if (!isPast) break;
     }
     tally.count('auditEventsExpired', expired.length);
-    if (!run.options.dryRun) await run.remove(expired);
+    if (!options.dryRun) yield expired;
     after = isPast ? page.next : undefined;
     limit = 1000;
   } while (after !== undefined && !run.isStopped);

@@ -1,7 +1,8 @@
 // Lets the logs of receipts grow by what was submitted, so that two sweeps at once never make two logs of one (ADR 20).
 import { GrowingTree, originOf, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
-import pMap from 'p-map';
+import { pMapIterable } from 'p-map';
 import { LOG_PREFIX } from '../bucket/layout.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { edgeOf, type Head, leafOf, listSubmissions, ReceiptLog, type Submission } from '../bucket/receipt-log.ts';
 import type { Signer } from '../bucket/signer.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -71,7 +72,7 @@ class LogGrowth {
     const isLate = (submission: Submission) =>
       head !== undefined && compare(positionOf(submission), head.position) <= 0;
     const isOver = ({ lastModifiedMs }: { lastModifiedMs: number }) => !this.#run.isYoung(storeTimeMs - lastModifiedMs);
-    for (const submission of open) if (isLate(submission)) await this.#resubmit(submission);
+    await actOnEach(open.filter(isLate), (submission) => this.#resubmit(submission));
     const stillListed = submissions.filter(({ key }) => included.has(key)).map(({ key }) => key);
     const ready = open
       .filter((submission) => !isLate(submission) && isOver(submission))
@@ -90,25 +91,23 @@ class LogGrowth {
     const { tally } = this.#run;
     const taken: Taken[] = [];
     let added = 0;
-    for (let from = 0; from < ready.length; from += STORE_CONCURRENCY) {
-      const some = ready.slice(from, from + STORE_CONCURRENCY);
-      const read = await pMap(some, (submission) => this.#log.readSubmission(this.#signer, submission));
-      for (const [at, submission] of some.entries()) {
-        const entries = read[at] ?? 'missing';
-        // Another sweep has a later head, which has it.
-        if (entries === 'missing') return [];
-        if (entries === 'unknown-key') {
-          tally.problem({ code: 'log-key-unknown' }, submission.key);
-          return taken;
-        }
-        if (entries === 'forged' || entries === 'expired') {
-          tally.problem({ code: `log-submission-${entries}` }, submission.key);
-          continue;
-        }
-        if (taken.length >= room || added >= MAX_ENTRIES) return taken;
-        taken.push({ submission, entries });
-        added += entries.length;
+    const read = async (submission: Submission) => {
+      return { submission, entries: await this.#log.readSubmission(this.#signer, submission) };
+    };
+    for await (const { submission, entries } of pMapIterable(ready, read, { concurrency: STORE_CONCURRENCY })) {
+      // Another sweep has a later head, which has it.
+      if (entries === 'missing') return [];
+      if (entries === 'unknown-key') {
+        tally.problem({ code: 'log-key-unknown' }, submission.key);
+        return taken;
       }
+      if (entries === 'forged' || entries === 'expired') {
+        tally.problem({ code: `log-submission-${entries}` }, submission.key);
+        continue;
+      }
+      if (taken.length >= room || added >= MAX_ENTRIES) return taken;
+      taken.push({ submission, entries });
+      added += entries.length;
     }
     return taken;
   }
@@ -116,17 +115,23 @@ class LogGrowth {
   /** Tiles before the head that counts them. */
   async #append(head: Head | undefined, taken: readonly Taken[], stillListed: readonly string[]): Promise<void> {
     const tree = new GrowingTree(head?.size, head && edgeOf(head));
+    const log = this.#log;
     let entries = [...(head?.entries ?? [])];
     let added = 0;
-    for (const text of taken.flatMap((one) => one.entries)) {
-      entries.push(text);
-      added += 1;
-      const tiles = tree.append(leafOf(text));
-      if (tiles.length === 0) continue;
-      await this.#log.putEntries(tree.size / TILE_WIDTH - 1, entries);
-      await pMap(tiles, (tile) => this.#log.putTile(tile));
-      entries = [];
+    /** What fills up, as the tree grows. */
+    function* writes(): Generator<() => Promise<void>, void, undefined> {
+      for (const text of taken.flatMap((one) => one.entries)) {
+        entries.push(text);
+        added += 1;
+        const tiles = tree.append(leafOf(text));
+        if (tiles.length === 0) continue;
+        const [index, bundle] = [tree.size / TILE_WIDTH - 1, entries];
+        entries = [];
+        yield () => log.putEntries(index, bundle);
+        for (const tile of tiles) yield () => log.putTile(tile);
+      }
     }
+    await actOnEach(writes(), (write) => write());
     const last = taken.at(-1)?.submission;
     if (!last) return;
     const origin = originOf(this.#tenant);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import type { RetentionOverrides } from '../bucket/documents.ts';
-import { inBatches } from '../bucket/listing.ts';
+import { actOnEach, inBatches } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { attemptId } from '../model/ids.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
@@ -12,6 +12,7 @@ import type { Foresee, SweepRun } from './run.ts';
 
 /** Attempts listed together. */
 const BATCH_ATTEMPTS = 200;
+const BATCHES_AT_ONCE = 3;
 /** Attempts remembered, so that their later entries are skipped; a forgotten one gets a second entry at worst. */
 const MAX_REMEMBERED = 50_000;
 
@@ -75,8 +76,7 @@ function shortenedSince(
 /** False when the sweep was stopped. @throws StoreError */
 async function requeue(run: SweepRun, tenants: ReadonlySet<string>, foresee: Foresee): Promise<boolean> {
   const { bucket, context, options, startedAtMs, tally } = run;
-  for await (const batch of inBatches(firstEntries(run, tenants), BATCH_ATTEMPTS)) {
-    if (run.isStopped) return false;
+  async function requeueBatch(batch: readonly AttemptEntry[]): Promise<void> {
     const entries = new Map(batch.map((entry) => [attemptId(entry.ref), entry]));
     const attempts = await bucket.attempts(batch.map(({ ref }) => ref));
     const brought = attempts.flatMap((attempt): AttemptEntry[] => {
@@ -86,8 +86,7 @@ async function requeue(run: SweepRun, tenants: ReadonlySet<string>, foresee: For
     });
     if (options.dryRun) {
       tally.count('broughtForward', brought.length);
-      await foresee(brought.filter(({ timeMs }) => timeMs <= startedAtMs + context.leadMs));
-      continue;
+      return foresee(brought.filter(({ timeMs }) => timeMs <= startedAtMs + context.leadMs));
     }
     await pMap(
       brought,
@@ -98,18 +97,22 @@ async function requeue(run: SweepRun, tenants: ReadonlySet<string>, foresee: For
       { concurrency: STORE_CONCURRENCY },
     );
   }
-  return true;
+
+  const batches = inBatches(firstEntries(run, tenants), BATCH_ATTEMPTS);
+  await actOnEach(batches, requeueBatch, { concurrency: BATCHES_AT_ONCE });
+  return !run.isStopped;
 }
 
 /** The first entry of each attempt of these tenants, among those that no sweep inspects yet. */
 async function* firstEntries(
-  { bucket, context, startedAtMs }: SweepRun,
+  run: SweepRun,
   tenants: ReadonlySet<string>,
 ): AsyncGenerator<AttemptEntry, void, undefined> {
+  const { bucket, context, startedAtMs } = run;
   const seen = new Set<string>();
   for await (const entry of bucket.queue.entries({ fromMs: startedAtMs + context.leadMs })) {
     // No attempt has a later entry; the receipts of a year follow.
-    if (entry.timeMs > startedAtMs + MAX_RETENTION_MS + DAY_MS) return;
+    if (run.isStopped || entry.timeMs > startedAtMs + MAX_RETENTION_MS + DAY_MS) return;
     if (entry.type !== 'attempt' || !tenants.has(entry.ref.tenant) || seen.has(attemptId(entry.ref))) continue;
     if (seen.size === MAX_REMEMBERED) seen.clear();
     seen.add(attemptId(entry.ref));
