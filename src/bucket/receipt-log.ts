@@ -18,6 +18,7 @@ import {
   type Tile,
   toBase64,
 } from '@proctoring-recordings/receipt-verifier';
+import { pMapIterable } from 'p-map';
 import { z } from 'zod';
 import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { newUniqueName, type RandomBytes } from '../model/ids.ts';
@@ -33,6 +34,8 @@ const MAX_SUBMITTED = 10_000;
 const MAX_INCLUDED = 50_000;
 const MAX_LEVELS = 5;
 const MAX_LISTINGS = 3;
+/** Read at once: together some hundred KiB. */
+const BUNDLES = { concurrency: 8 };
 
 const submission = z.object({
   version: z.literal(1),
@@ -251,9 +254,8 @@ export class ReceiptLog {
     size,
     entries,
   }: Pick<Head, 'size' | 'entries'>): AsyncGenerator<readonly string[], void, undefined> {
-    const whole = Math.floor(size / TILE_WIDTH);
-    for (let index = 0; index < whole; index += 1) {
-      const bundle = await this.readEntries(index);
+    const places = Array.from({ length: Math.floor(size / TILE_WIDTH) }, (_, index) => index);
+    for await (const bundle of pMapIterable(places, (index) => this.readEntries(index), BUNDLES)) {
       if (!bundle) return;
       yield bundle;
     }
@@ -289,20 +291,27 @@ export class ReceiptLog {
   }
 
   /**
-   * Where an entry is, searched from the end; undefined: it is not in the log of this head. A GET for each 256 entries.
+   * Where an entry is, searched from the end; undefined: it is not in the log of this head. A GET for each 256 entries, and a
+   * few more.
    * @throws RangeError where some on the way are missing or damaged
    */
   async indexOf(entry: LogEntry, { size, entries }: Pick<Head, 'size' | 'entries'>): Promise<number | undefined> {
     const text = formatEntry(entry);
     const within = entries.indexOf(text);
     if (within >= 0) return size - entries.length + within;
-    for (let index = Math.floor(size / TILE_WIDTH) - 1; index >= 0; index -= 1) {
-      const bundle = await this.readEntries(index);
+    for await (const { index, bundle } of this.bundlesFromEnd(size)) {
       if (!bundle) throw new RangeError(`bundle ${index} is not whole`);
       const place = bundle.indexOf(text);
       if (place >= 0) return index * TILE_WIDTH + place;
     }
     return undefined;
+  }
+
+  /** The whole bundles of a log of that size, the last one first. `bundle` is undefined where it is missing or damaged. */
+  bundlesFromEnd(size: number): AsyncIterable<{ index: number; bundle: readonly string[] | undefined }> {
+    const count = Math.floor(size / TILE_WIDTH);
+    const places = Array.from({ length: count }, (_, before) => count - 1 - before);
+    return pMapIterable(places, async (index) => ({ index, bundle: await this.readEntries(index) }), BUNDLES);
   }
 
   async #stateOf(head: Head): Promise<'true' | HeadProblem> {

@@ -28,23 +28,31 @@ export class LogComparison {
   /** Reads the log backwards as far as receipts are kept, 256 entries per GET. Undefined if entries are missing or damaged. */
   static async read(log: ReceiptLog, tenant: string, head: Head, nowMs: number): Promise<LogComparison | undefined> {
     const comparison = new LogComparison(nowMs);
-    const [today, longBefore] = [toDay(nowMs), toDay(nowMs - IN_ORDER_WITHIN_MS)];
-    let entries: readonly string[] | undefined = head.entries;
-    for (let index = Math.floor(head.size / TILE_WIDTH) - 1; ; index -= 1) {
-      let isOver = entries.length > 0;
-      for (const [at, text] of entries.entries()) {
-        const entry = parseEntry(text);
-        if (!entry) return undefined;
-        if (entry.keptUntil >= longBefore) isOver = false;
-        // A receipt that expires today may be deleted before this report reads it.
-        if (entry.keptUntil <= today) continue;
-        comparison.#live.add(tenant, (index + 1) * TILE_WIDTH + at, entry);
-        if (entry.leadSeconds < 0) comparison.#late += 1;
+    const right = Math.floor(head.size / TILE_WIDTH);
+    let reached = comparison.#add(tenant, right, head.entries, nowMs);
+    if (reached === 'on') {
+      for await (const { index, bundle = [] } of log.bundlesFromEnd(head.size)) {
+        reached = bundle.length === 0 ? 'damaged' : comparison.#add(tenant, index, bundle, nowMs);
+        if (reached !== 'on') break;
       }
-      if (isOver || index < 0) return comparison;
-      entries = await log.readEntries(index);
-      if (!entries) return undefined;
     }
+    return reached === 'damaged' ? undefined : comparison;
+  }
+
+  /** Whether to go on to the bundle before this one: `end` where the receipts of all its entries expired long ago. */
+  #add(tenant: string, index: number, entries: readonly string[], nowMs: number): 'on' | 'end' | 'damaged' {
+    const [today, longBefore] = [toDay(nowMs), toDay(nowMs - IN_ORDER_WITHIN_MS)];
+    let isOver = entries.length > 0;
+    for (const [at, text] of entries.entries()) {
+      const entry = parseEntry(text);
+      if (!entry) return 'damaged';
+      if (entry.keptUntil >= longBefore) isOver = false;
+      // A receipt that expires today may be deleted before this report reads it.
+      if (entry.keptUntil <= today) continue;
+      this.#live.add(tenant, index * TILE_WIDTH + at, entry);
+      if (entry.leadSeconds < 0) this.#late += 1;
+    }
+    return isOver ? 'end' : 'on';
   }
 
   /** Must be called with every receipt of the report. */

@@ -1,14 +1,12 @@
 // Checks every attempt: its deadlines, its entry in the deletion queue, its recordings and their participant index entries,
 // and that no receipt says that what is stored is deleted.
-import pMap from 'p-map';
 import type { AssessmentRecord, Attempt, RecordingState } from '../bucket/attempt.ts';
 import { type Manifest, refOf } from '../bucket/documents.ts';
 import { keysIn } from '../bucket/inventory.ts';
-import { inBatches, type StoredItem } from '../bucket/listing.ts';
+import { actOnEach, type StoredItem } from '../bucket/listing.ts';
 import { type AttemptRef, attemptId, type RecordingRef, recordingId } from '../model/ids.ts';
 import { MAX_RETENTION_MS } from '../model/retention.ts';
 import { toIso } from '../model/times.ts';
-import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import { isBusy } from '../objectstore/store-error.ts';
 import { describeFailure, failureOf } from '../recordings/failure.ts';
 import { boundClaims, isFromFuture } from '../sweeper/from-future.ts';
@@ -52,16 +50,29 @@ export async function verifyAttempts(run: VerifyRun): Promise<void> {
     },
   );
   const claims = new Claims(run);
-  let expected = new Expected();
-  for await (const batch of inBatches(attempts, STORE_CONCURRENCY)) {
-    await pMap(batch, (attempt) => checkAttempt(run, attempt, expected, claims), { concurrency: STORE_CONCURRENCY });
-    run.progress();
-    if (expected.size < run.windowKeys) continue;
+  for (let isMore = true; isMore; ) {
+    const expected = new Expected();
+    const isFull = () => expected.size >= run.windowKeys;
+    await actOnEach(untilFull(attempts, isFull), async (attempt) => {
+      await checkAttempt(run, attempt, expected, claims);
+      run.progress();
+    });
+    isMore = isFull();
     await reconcile(run, expected);
-    expected = new Expected();
   }
-  await reconcile(run, expected);
   await claims.flush();
+}
+
+/** The attempts of one window; the next one goes on where it ends. */
+async function* untilFull(
+  attempts: AsyncGenerator<Attempt, void, undefined>,
+  isFull: () => boolean,
+): AsyncGenerator<Attempt, void, undefined> {
+  while (!isFull()) {
+    const { done, value } = await attempts.next();
+    if (done) return;
+    yield value;
+  }
 }
 
 async function checkAttempt(run: VerifyRun, attempt: Attempt, expected: Expected, claims: Claims): Promise<void> {
@@ -188,7 +199,7 @@ async function reconcileQueue(run: VerifyRun, { entries, participants }: Expecte
     const detail = `it was created for another participant, as ${entry.key} says`;
     await run.report('manifest-changed', bucket.recordingName(refOf(manifest)), detail);
   }
-  for (const needed of entries.values()) await reportUnled(run, needed);
+  await actOnEach(entries.values(), (needed) => reportUnled(run, needed));
   return foreign;
 }
 
@@ -232,15 +243,15 @@ async function reconcileParticipants(
       await run.report('wrong-participant', key, 'its manifest names another');
     }
   }
-  for (const [id, manifest] of missing) {
+  await actOnEach(missing, async ([id, manifest]) => {
     const ref = refOf(manifest);
     // A purge deletes the index entry after its receipt, and the manifest after that.
-    if (!(await isHeld(run, ref)) || (await run.isDeleted(ref))) continue;
+    if (!(await isHeld(run, ref)) || (await run.isDeleted(ref))) return;
     const name = bucket.participantName(manifest.participantId, ref);
     const act = () => putParticipant(run, manifest.participantId, ref);
     // Whose recording it is must not be decided by what may have been changed.
     await run.report('marker-missing', name, 'its manifest exists', foreign.has(id) ? undefined : { of: ref, act });
-  }
+  });
 }
 
 async function isHeld({ bucket }: VerifyRun, ref: RecordingRef): Promise<boolean> {
@@ -257,15 +268,15 @@ async function putParticipant(run: VerifyRun, participant: string, ref: Recordin
 /** What a receipt proves deleted must be deleted. */
 async function reconcileReceipts(run: VerifyRun, recordings: ReadonlyMap<string, RecordingRef>): Promise<void> {
   const { bucket, context } = run;
-  for await (const { parsed } of keysIn(bucket.store, 'receipts')) {
+  await actOnEach(keysIn(bucket.store, 'receipts'), async ({ parsed }) => {
     const ref = parsed?.type === 'receipt' ? recordings.get(recordingId(parsed.ref)) : undefined;
-    if (!ref) continue;
+    if (!ref) return;
     const receipt = await bucket.readReceipt(ref);
     // A purge deletes the manifest after its receipt.
-    if (!receipt || receipt === 'unreadable' || run.isYoung(Date.parse(receipt.verifiedAt))) continue;
+    if (!receipt || receipt === 'unreadable' || run.isYoung(Date.parse(receipt.verifiedAt))) return;
     // The page that showed the recording may be older than the purge.
-    if (!(await bucket.hasRecording(ref))) continue;
+    if (!(await bucket.hasRecording(ref))) return;
     const repair = run.enqueue(ref, context.now());
     await run.report('receipt-but-objects', bucket.recordingName(ref), 'its receipt exists', repair);
-  }
+  });
 }

@@ -1,10 +1,9 @@
 // Checks the chains of audit events, a day at a time: by sums, and event by event only where the sums do not add up.
 import { createHmac, randomBytes } from 'node:crypto';
-import pMap from 'p-map';
+import { pMapIterable } from 'p-map';
 import { dayOfRun } from '../bucket/audit-chain.ts';
 import { eventKeysOf, type HashedEvent, readHashedEvent } from '../bucket/audit-trail.ts';
 import type { AuditChainPlace } from '../bucket/documents.ts';
-import { inBatches } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { VerifyRun } from './run.ts';
@@ -153,13 +152,12 @@ async function* placedOn(
   tenant: string,
   dayMs: number,
 ): AsyncGenerator<Placed, void, undefined> {
-  for await (const keys of inBatches(eventKeysOf(bucket.store, tenant, dayMs), STORE_CONCURRENCY)) {
-    const read = await pMap(keys, async (key) => ({ key, found: await readHashedEvent(bucket.store, key) }));
-    for (const { key, found } of read) {
-      if (!found || found === 'unreadable' || !found.event.chain) continue;
-      const { event, hash } = found;
-      yield { key, hash, chain: found.event.chain, atMs: Date.parse(event.at) };
-    }
+  const read = async (key: string) => ({ key, found: await readHashedEvent(bucket.store, key) });
+  const events = pMapIterable(eventKeysOf(bucket.store, tenant, dayMs), read, { concurrency: STORE_CONCURRENCY });
+  for await (const { key, found } of events) {
+    if (!found || found === 'unreadable' || !found.event.chain) continue;
+    const { event, hash } = found;
+    yield { key, hash, chain: found.event.chain, atMs: Date.parse(event.at) };
   }
 }
 

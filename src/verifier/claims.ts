@@ -1,6 +1,7 @@
 // What must have an audit event: restrictions, assessments, deletions on request. The names of events are enough to see it.
 import { isEventKey, parseEventName } from '../bucket/audit-trail.ts';
 import { keysIn } from '../bucket/inventory.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, attemptId, type RecordingRef, recordingId } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
@@ -62,7 +63,7 @@ export class Claims {
       if (left?.length === 0) waiting.delete(id);
       else if (left) waiting.set(id, left);
     }
-    for (const claim of [...waiting.values()].flat()) await this.#judge(claim, since);
+    await actOnEach([...waiting.values()].flat(), (claim) => this.#judge(claim, since));
   }
 
   async #judge(claim: Claim, since: ReadonlyMap<AuditEvent, number>): Promise<void> {

@@ -4,6 +4,7 @@ import { isKept } from '../bucket/attempt.ts';
 import { readAuditEvents } from '../bucket/audit-trail.ts';
 import type { AuditEventDocument } from '../bucket/documents.ts';
 import { keysIn } from '../bucket/inventory.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, attemptId, createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
 import type { AuditEvent } from '../model/recording.ts';
@@ -73,7 +74,7 @@ export class EventFacts {
     const attempts = this.#attempts;
     this.#recordings = new Map();
     this.#attempts = new Map();
-    for await (const attempt of this.#run.bucket.attemptsIn({})) {
+    await actOnEach(this.#run.bucket.attemptsIn({}), async (attempt) => {
       for (const promised of attempts.get(attemptId(attempt.ref))?.promises ?? []) {
         await this.#checkPromise(attempt, promised);
       }
@@ -84,7 +85,7 @@ export class EventFacts {
         gone.delete(recordingId(state.ref));
         if (known && isKept(state)) await this.#checkKept(state, known);
       }
-    }
+    });
     await this.#checkGone(gone);
   }
 
@@ -155,11 +156,11 @@ export class EventFacts {
     for await (const { parsed } of keysIn(bucket.store, 'receipts')) {
       if (parsed?.type === 'receipt') gone.delete(recordingId(parsed.ref));
     }
-    for (const { ref, proof } of gone.values()) {
+    await actOnEach(gone.values(), async ({ ref, proof }) => {
       // It may have been deleted since the receipts were listed.
-      if ((await bucket.hasRecording(ref)) || (await bucket.readReceipt(ref)) !== undefined) continue;
+      if ((await bucket.hasRecording(ref)) || (await bucket.readReceipt(ref)) !== undefined) return;
       await this.#run.report('recording-vanished', bucket.recordingName(ref), `${proof?.key} tells of it`);
-    }
+    });
   }
 }
 

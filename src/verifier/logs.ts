@@ -1,7 +1,8 @@
 // Checks the logs of receipts: heads, tiles and entries agree; every entry has its receipt, and every receipt its entry.
-import { GrowingTree, isSameHash, parseEntry, TILE_WIDTH } from '@proctoring-recordings/receipt-verifier';
+import { GrowingTree, isSameHash, parseEntry, type Tile } from '@proctoring-recordings/receipt-verifier';
 import type { Receipt } from '../bucket/documents.ts';
 import { type InventoryKey, keysIn, receiptRef } from '../bucket/inventory.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { LiveEntries } from '../bucket/live-entries.ts';
 import {
   agreesWithItsSignature,
@@ -22,6 +23,9 @@ import { UnsignedReceipts } from './unsigned-receipts.ts';
 const LOGGED_WITHIN_MS = 2 * DAY_MS;
 /** A receipt that has expired is deleted within that time, or its index is found. */
 const EXPIRED_WITHIN_MS = 2 * DAY_MS;
+
+/** Tiles read at once, of 8 KiB each. */
+const TILES_AT_ONCE = 8;
 
 const HEAD_PROBLEMS = {
   missing: 'its tiles are there, and no head',
@@ -88,37 +92,39 @@ export class LogCheck {
   /** Grows the tree again, and compares each tile that it fills. */
   async #readEntries(tenant: string, log: ReceiptLog, head: Head): Promise<void> {
     const tree = new GrowingTree();
-    const wholeBundles = Math.floor(head.size / TILE_WIDTH);
-    for (let index = 0; index < wholeBundles; index += 1) {
-      const bundle = await log.readEntries(index);
-      if (!bundle) {
-        this.#unread.add(tenant);
-        await this.#run.report('log-changed', log.name, `entries from ${index * TILE_WIDTH} on are missing or damaged`);
-        return;
-      }
-      for (const entry of bundle) await this.#take(tenant, log, tree, entry);
+    const take = (text: string) => this.#take(tenant, tree, text);
+    async function* tiles(): AsyncGenerator<Tile, void, undefined> {
+      for await (const bundle of log.bundles(head)) yield* bundle.flatMap(take);
     }
-    for (const entry of head.entries) await this.#take(tenant, log, tree, entry);
+    await actOnEach(tiles(), (tile) => this.#checkTile(log, tile), { concurrency: TILES_AT_ONCE });
+    if (tree.size < head.size) {
+      this.#unread.add(tenant);
+      await this.#run.report('log-changed', log.name, `entries from ${tree.size} on are missing or damaged`);
+      return;
+    }
     const signed = new GrowingTree(head.size, [head.entries.map(leafOf), ...head.edge]);
     if (!isSameHash(tree.root, signed.root)) {
       await this.#run.report('log-changed', log.name, 'its entries are not those of its checkpoint');
     }
   }
 
-  async #take(tenant: string, log: ReceiptLog, tree: GrowingTree, text: string): Promise<void> {
+  /** The tiles that the entry fills. */
+  #take(tenant: string, tree: GrowingTree, text: string): Tile[] {
     const place = tree.size;
     const entry = parseEntry(text);
     if (entry && entry.keptUntil >= toDay(this.#run.context.now() - EXPIRED_WITHIN_MS)) {
       this.#live.add(tenant, place, entry);
     } else if (entry) this.#live.pass(tenant, place, entry);
-    for (const { level, index, hashes } of tree.append(leafOf(text))) {
-      const stored = await log.readTile(level, index).catch((error: unknown) => {
-        if (error instanceof RangeError) return [];
-        throw error;
-      });
-      if (hashes.every((hash, at) => stored[at] && isSameHash(hash, stored[at]))) continue;
-      await this.#run.report('log-changed', log.name, `tile ${level}/${index} is missing or damaged`);
-    }
+    return tree.append(leafOf(text));
+  }
+
+  async #checkTile(log: ReceiptLog, { level, index, hashes }: Tile): Promise<void> {
+    const stored = await log.readTile(level, index).catch((error: unknown) => {
+      if (error instanceof RangeError) return [];
+      throw error;
+    });
+    if (hashes.every((hash, at) => stored[at] && isSameHash(hash, stored[at]))) return;
+    await this.#run.report('log-changed', log.name, `tile ${level}/${index} is missing or damaged`);
   }
 
   /** What should have come into a log by now, and did not. */

@@ -2,13 +2,14 @@
 
 import { refOf } from '../bucket/documents.ts';
 import { type InventoryKey, keysIn } from '../bucket/inventory.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { evidenceOf, type RecordingEvent, readEvents, UNDELIVERED_MS } from '../bucket/outbox.ts';
 import { DAY_MS } from '../model/durations.ts';
 import type { VerifyRun } from './run.ts';
 
 /** A GET for each object, and a few requests for each event in it: what waits is little. */
 export async function verifyOutbox(run: VerifyRun): Promise<void> {
-  for await (const object of keysIn(run.bucket.store, 'outbox')) await checkObject(run, object);
+  await actOnEach(keysIn(run.bucket.store, 'outbox'), (object) => checkObject(run, object));
 }
 
 async function checkObject(run: VerifyRun, { key, parsed, lastModifiedMs }: InventoryKey): Promise<void> {

@@ -1,9 +1,9 @@
 // Checks the proofs: each receipt is there, fits the one before it, and will expire.
-import pMap from 'p-map';
+import pMap, { pMapIterable } from 'p-map';
 import type { QueueEntry } from '../bucket/deletion-queue.ts';
 import type { Receipt, ReceiptIndex } from '../bucket/documents.ts';
 import { keysIn, readStoredReceipt, receiptRef, type StoredReceipt } from '../bucket/inventory.ts';
-import { hasObject, inBatches } from '../bucket/listing.ts';
+import { actOnEach, hasObject, inBatches } from '../bucket/listing.ts';
 import { beganAtOf, isSweepRun, latenessOf } from '../bucket/receipts.ts';
 import { DAY_MS, HOUR_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
@@ -18,6 +18,8 @@ import { isAfter, type VerifyRun } from './run.ts';
 
 /** Entries of the queue whose indexes are read together. */
 const PAGE = 1000;
+/** Indexes read at once, each with its receipts: deletions on request have one for each receipt. */
+const INDEXES_AT_ONCE = 16;
 /** Longer than two sweeps ever work on one recording. */
 const OVERLAP_MS = 7 * DAY_MS;
 /** Of a receipt that cannot be read. */
@@ -48,14 +50,16 @@ export async function verifyReceiptIndexes(run: VerifyRun, logs: LogCheck): Prom
   const elsewhere: Elsewhere = new Map();
   const claims = new Claims(run);
   let areAllRead = true;
-  for await (const entry of run.bucket.queue.entries()) {
+  const read = (entry: QueueEntry) => readIndexed(run, entry);
+  for await (const indexed of pMapIterable(run.bucket.queue.entries(), read, { concurrency: INDEXES_AT_ONCE })) {
+    const { entry, index, receipts, failure } = indexed;
     const { key, timeMs } = entry;
     if (entry.type !== 'receipts') {
       await checkEntry(run, entry);
       continue;
     }
     try {
-      const index = await run.bucket.queue.readReceiptIndex(key);
+      if (failure) throw failure.cause;
       if (index === 'unreadable') {
         areAllRead = false;
         await run.report('unreadable', key, 'an index of receipts');
@@ -66,7 +70,7 @@ export async function verifyReceiptIndexes(run: VerifyRun, logs: LogCheck): Prom
         const isYoung = !(entry.ageMs > run.context.settleMs);
         // Two sweeps that overlapped may both name a receipt: it expires with the one that wrote it last.
         const isJudged = !isYoung && timeMs > nowMs + OVERLAP_MS;
-        const batch = await checkBatch(run, entry, index, isJudged, { elsewhere, claims, logs });
+        const batch = await checkBatch(run, entry, { index, receipts }, isJudged, { elsewhere, claims, logs });
         if (isSweepRun(index.run)) batches.set(index.run, [...(batches.get(index.run) ?? []), batch]);
         if (isYoung || timeMs <= nowMs + DAY_MS || isExpiring(run, index.run)) partial.add(index.run);
       }
@@ -82,6 +86,28 @@ export async function verifyReceiptIndexes(run: VerifyRun, logs: LogCheck): Prom
   // One that cannot be read may have named them.
   if (areAllRead) await checkElsewhere(run, elsewhere);
   for (const [name, chain] of batches) if (!partial.has(name)) await checkChain(run, name, chain);
+}
+
+type StoredReceipts = readonly (StoredReceipt | undefined)[];
+
+interface Indexed {
+  readonly entry: QueueEntry;
+  readonly index?: ReceiptIndex | 'unreadable' | undefined;
+  /** Those that the index names, in its order. */
+  readonly receipts: StoredReceipts;
+  readonly failure?: { readonly cause: unknown };
+}
+
+async function readIndexed(run: VerifyRun, entry: QueueEntry): Promise<Indexed> {
+  if (entry.type !== 'receipts') return { entry, receipts: [] };
+  try {
+    const index = await run.bucket.queue.readReceiptIndex(entry.key);
+    const keys = index === undefined || index === 'unreadable' ? [] : index.keys;
+    const receipts = await pMap(keys, (key) => readReceipt(run, key), { concurrency: STORE_CONCURRENCY });
+    return { entry, index, receipts };
+  } catch (cause) {
+    return { entry, receipts: [], failure: { cause } };
+  }
 }
 
 /** An entry of the queue that leads to an attempt, or is the record of retention overrides. */
@@ -102,14 +128,14 @@ async function checkEntry(run: VerifyRun, entry: QueueEntry): Promise<void> {
 /** Each must be named by an index of its run, at the place that it states. */
 async function checkElsewhere(run: VerifyRun, elsewhere: Elsewhere): Promise<void> {
   if (elsewhere.size === 0) return;
-  for await (const { key, type } of run.bucket.queue.entries()) {
+  await actOnEach(run.bucket.queue.entries(), async ({ key, type }) => {
     const index = type === 'receipts' ? await run.bucket.queue.readReceiptIndex(key) : undefined;
-    if (!index || index === 'unreadable') continue;
+    if (!index || index === 'unreadable') return;
     for (const [place, name] of index.keys.entries()) {
       const chain = elsewhere.get(name);
       if (chain?.run === index.run && chain.sequence === index.first + place) elsewhere.delete(name);
     }
-  }
+  });
   for (const [key, { run: name, sequence }] of elsewhere) {
     const detail = `it says that it is receipt ${sequence} of run ${name}, and is not`;
     if (await hasObject(run.bucket.store, key)) await run.report('receipt-changed', key, detail);
@@ -124,12 +150,11 @@ function isExpiring({ context: { now, logRetentionMs } }: VerifyRun, name: strin
 async function checkBatch(
   run: VerifyRun,
   { key, writtenMs }: QueueEntry,
-  index: ReceiptIndex,
+  { index, receipts }: { readonly index: ReceiptIndex; readonly receipts: StoredReceipts },
   isJudged: boolean,
   { elsewhere, claims, logs }: { readonly elsewhere: Elsewhere; readonly claims: Claims; readonly logs: LogCheck },
 ): Promise<Batch> {
   const { first, previous } = index;
-  const receipts = await pMap(index.keys, (key) => readReceipt(run, key), { concurrency: STORE_CONCURRENCY });
   let before: string | null | undefined = previous;
   for (const [place, receiptKey] of index.keys.entries()) {
     const found = receipts[place];
@@ -294,16 +319,16 @@ export async function verifyReceipts(run: VerifyRun, logs: LogCheck): Promise<vo
     }
     run.progress();
     for await (const keys of namedKeys(run)) for (const key of keys) unnamed.delete(key);
-    for (const key of unnamed) {
+    await actOnEach(unnamed, async (key) => {
       // A sweep may have expired it with its index since it was listed.
-      if (!(await hasObject(bucket.store, key))) continue;
+      if (!(await hasObject(bucket.store, key))) return;
       const found = await readReceipt(run, key);
       if (found) await logs.see(key, found.receipt);
       await run.report('receipt-without-expiry', key, 'no index names it', {
         of: receiptRef(key),
         act: () => addToIndex(run, key),
       });
-    }
+    });
   }
 }
 

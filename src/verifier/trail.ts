@@ -1,8 +1,7 @@
 // Checks the audit trail: each event is read, fits its key and its chain, and what it says is what the bucket shows.
-import pMap from 'p-map';
+import { pMapIterable, pMapSkip } from 'p-map';
 import { isEventKey, parseEventName, readHashedEvent } from '../bucket/audit-trail.ts';
 import { type InventoryKey, keysIn } from '../bucket/inventory.ts';
-import { inBatches } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
 import { attemptId, type RecordingRef } from '../model/ids.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
@@ -15,15 +14,13 @@ export async function verifyAuditTrail(run: VerifyRun): Promise<void> {
   const chains = new Chains(run);
   const facts = new EventFacts(run);
   let day: number | undefined;
-  for await (const batch of inBatches(keysIn(run.bucket.store, 'audit'), STORE_CONCURRENCY)) {
-    const read = await pMap(batch, (object) => readEvent(run, object), { concurrency: STORE_CONCURRENCY });
-    for (const found of read) {
-      if (!found) continue;
-      if (day !== undefined && day !== found.dayMs) await chains.close();
-      day = found.dayMs;
-      await chains.add(found, found.dayMs);
-      await facts.add(found);
-    }
+  const read = async (object: InventoryKey) => (await readEvent(run, object)) ?? pMapSkip;
+  const events = pMapIterable(keysIn(run.bucket.store, 'audit'), read, { concurrency: STORE_CONCURRENCY });
+  for await (const found of events) {
+    if (day !== undefined && day !== found.dayMs) await chains.close();
+    day = found.dayMs;
+    await chains.add(found, found.dayMs);
+    await facts.add(found);
     run.progress();
   }
   await chains.close();

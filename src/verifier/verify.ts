@@ -12,7 +12,7 @@ import {
   otherKeys,
   storedAmong,
 } from '../bucket/inventory.ts';
-import { hasObject, inBatches } from '../bucket/listing.ts';
+import { actOnEach, hasObject, inBatches } from '../bucket/listing.ts';
 import { inSeconds } from '../bucket/receipts.ts';
 import { DAY_MS, SECOND_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef, recordingId } from '../model/ids.ts';
@@ -110,8 +110,8 @@ async function verifyUploads(run: VerifyRun): Promise<void> {
 /** MinIO lists the uploads of an exact key: one request a receipt. */
 async function verifyUploadsOfReceipts(run: VerifyRun): Promise<void> {
   const { bucket } = run;
-  for await (const { parsed } of keysIn(bucket.store, 'receipts')) {
-    if (parsed?.type !== 'receipt') continue;
+  await actOnEach(keysIn(bucket.store, 'receipts'), async ({ parsed }) => {
+    if (parsed?.type !== 'receipt') return;
     const { ref } = parsed;
     for (const { key, uploadId, initiatedMs } of await openUploadsAt(bucket.store, bucket.mediaKey(ref))) {
       if (run.isYoung(initiatedMs)) continue;
@@ -120,7 +120,7 @@ async function verifyUploadsOfReceipts(run: VerifyRun): Promise<void> {
         act: () => endUpload(bucket.store, key, uploadId),
       });
     }
-  }
+  });
 }
 
 /** How many uploads the store lists. By a wrong clock a request that is still running looks long over: each page is checked. */
@@ -131,20 +131,20 @@ async function verifyListedUploads(run: VerifyRun): Promise<number> {
     everywhere: true,
     onPage: ({ storeTimeMs }) => guardClock(context.now(), storeTimeMs),
   });
-  for await (const upload of uploads) {
+  await actOnEach(uploads, async (upload) => {
     const { key, ref, isMedia, uploadId, initiatedMs } = upload;
     listed += 1;
-    if (run.isYoung(initiatedMs)) continue;
+    if (run.isYoung(initiatedMs)) return;
     if (ref && isMedia) {
       const manifest = await bucket.read(ref, 'manifest');
-      if (manifest === 'unreadable' || manifest?.uploadId === uploadId) continue;
+      if (manifest === 'unreadable' || manifest?.uploadId === uploadId) return;
       const detail = `opened ${toIso(initiatedMs)}, no manifest names it`;
       const end = { of: ref, act: () => endUpload(bucket.store, key, uploadId) };
       await run.report('stray-upload', key, detail, (await isNeeded(run, ref)) ? undefined : end);
     } else if (isScratch(key)) {
       await run.report('stray-upload', key, 'left by a trial', { act: () => endScratchUpload(bucket.store, upload) });
     } else await run.report('stray-upload', key, 'at no key of this service');
-  }
+  });
   return listed;
 }
 
@@ -179,7 +179,8 @@ async function verifyParticipants(run: VerifyRun): Promise<void> {
     );
     const strays = entries.filter(({ ref }) => !stored.has(recordingId(ref)));
     const expected = strays.length === 0 ? new Set() : await leftByCreations(run, strays);
-    for (const stray of strays) if (!expected.has(stray.key)) await reportParticipant(run, stray);
+    const unexpected = strays.filter(({ key }) => !expected.has(key));
+    await actOnEach(unexpected, (stray) => reportParticipant(run, stray));
   }
 }
 
