@@ -4,7 +4,14 @@ import { DAY_MS } from '../model/durations.ts';
 import { type AttemptRef, newUniqueName, type RandomBytes, type RecordingRef } from '../model/ids.ts';
 import { AUDIT_EVENTS, type AuditEvent } from '../model/recording.ts';
 import { fromDay, fromKeyTime, toDay, toIso, toKeyTime } from '../model/times.ts';
-import { type ListedObject, type ListPage, listAll, nextKey, type ObjectStore } from '../objectstore/object-store.ts';
+import {
+  type ListedObject,
+  type ListPage,
+  listAll,
+  nextKey,
+  type ObjectStore,
+  STORE_CONCURRENCY,
+} from '../objectstore/object-store.ts';
 import { AuditChains } from './audit-chain.ts';
 import { type AuditEventDocument, idsOf, parseDocument, readAs, readDocument, toBody } from './documents.ts';
 import { AUDIT_PREFIX, keyOf, type ParsedKey, parseKey, prefixOf } from './layout.ts';
@@ -64,8 +71,8 @@ function keyTypeOf(ref: RecordingRef | AttemptRef): 'audit' | 'audit-attempt' {
   return 'recording' in ref ? 'audit' : 'audit-attempt';
 }
 
-/** Days listed, and events read, at once. */
-const READING_CONCURRENCY = 8;
+/** Days listed, and events read, at once: those of a recording's whole life take two rounds. */
+const READING_CONCURRENCY = STORE_CONCURRENCY;
 
 /** `toKeyTime` begins the name of an event. */
 const NAME_TIME_LENGTH = toKeyTime(0).length;

@@ -1,4 +1,5 @@
 // Access and portability (policy 9.1): all that is held of a participant, as one document that is written as it is read.
+import { pMapIterable } from 'p-map';
 import type { z } from 'zod';
 import { isKept, isStored } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
@@ -7,9 +8,12 @@ import { type AccessLogEntry, EXPORT_FIELDS, type exportedRecording, type Record
 import { toIso } from '../model/times.ts';
 import { accessLogOf } from './access-log.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { heldRecordings } from './list.ts';
+import { type HeldRecording, heldRecordings } from './list.ts';
 import { presignPlaybackOf } from './playback.ts';
 import { type LiveRecording, toRecording } from './read.ts';
+
+/** Recordings that are read at once, before they are written one after the other. */
+const RECORDINGS_AT_ONCE = 8;
 
 /** What of a recording is known when its part of the document begins; its access log follows. */
 export type ExportedRecording = Readonly<Omit<z.output<typeof exportedRecording>, 'accessLog'>>;
@@ -22,7 +26,7 @@ export interface ExportOptions {
 }
 
 /**
- * The JSON text of the export, chunk by chunk: memory holds a few recordings, whatever their number. Every recording in it
+ * The JSON text of the export, chunk by chunk: memory holds a few recordings, whatever their number, and the beginning of their access logs. Every recording in it
  * is audited as `exported` before it is written, and before its link or file is returned; its access log is that of
  * the export's beginning, and this export. When it breaks off, the text is no JSON. @throws what the store throws.
  */
@@ -39,17 +43,32 @@ export async function* exportDocument(
   const head = exportHead(participant.tenant, participant.participant, toIso(startedMs));
   yield `${openEnd(head)},"recordings":[`;
   let separator = '';
-  for await (const { ref, live, isUnreadable } of heldRecordings(context, participant)) {
-    if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
-    const exported = live && (await exportRecording(context, caller, live, options));
-    if (!exported) continue;
-    yield `${separator}${openEnd(exported.recording)},"accessLog":[`;
+  const read = async ({ ref, live, isUnreadable }: HeldRecording) => {
+    if (!live) return { ref, isUnreadable };
     // What other exports write meanwhile is not read: many at once would each read what all of them write.
-    for await (const entry of accessLogOf(context, ref, startedMs)) yield `${JSON.stringify(entry)},`;
+    const log = begin(accessLogOf(context, ref, startedMs));
+    return { ref, isUnreadable, log, exported: await exportRecording(context, caller, live, options) };
+  };
+  const recordings = pMapIterable(heldRecordings(context, participant), read, { concurrency: RECORDINGS_AT_ONCE });
+  for await (const { ref, isUnreadable, log, exported } of recordings) {
+    if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
+    if (!exported) continue;
+    const recording: ExportedRecording = { ...exported.recording, file: exported.nameFile() };
+    yield `${separator}${openEnd(recording)},"accessLog":[`;
+    for await (const entry of log) yield `${JSON.stringify(entry)},`;
     yield `${exported.accesses.map((entry) => JSON.stringify(entry)).join(',')}]}`;
     separator = ',\n';
   }
   yield `],"unreadable":${JSON.stringify(unreadable)}}\n`;
+}
+
+/** Requests the first items at once; the others as they are consumed. What fails is thrown to the consumer. */
+function begin<T>(items: AsyncGenerator<T, void, undefined>): AsyncIterable<T> {
+  const first = items.next();
+  first.catch(() => {});
+  return (async function* () {
+    for (let next = await first; !next.done; next = await items.next()) yield next.value;
+  })();
 }
 
 /** The members before `recordings`. */
@@ -75,13 +94,20 @@ function openEnd(document: object): string {
   return JSON.stringify(document).slice(0, -1);
 }
 
+interface ReadRecording {
+  readonly recording: Omit<ExportedRecording, 'file'>;
+  /** To be called in the order of the document. */
+  readonly nameFile: () => string | null;
+  readonly accesses: readonly AccessLogEntry[];
+}
+
 /** Undefined: it was deleted while its audit event was written. What was restricted then is described, and audited, again. */
 async function exportRecording(
   context: RecordingsContext,
   caller: Caller,
   live: LiveRecording,
   options: ExportOptions,
-): Promise<{ recording: ExportedRecording; accesses: readonly AccessLogEntry[] } | undefined> {
+): Promise<ReadRecording | undefined> {
   const { includeRestricted, fileFor } = options;
   const { state } = live;
   const recording = await toRecording(context, live);
@@ -100,7 +126,8 @@ async function exportRecording(
     const again = await exportRecording(context, caller, { ...live, state: later }, options);
     return again && { ...again, accesses: [...accesses, ...again.accesses] };
   }
-  return { recording: { ...recording, restriction, link, file: isFile ? fileFor(live, recording) : null }, accesses };
+  const nameFile = () => (isFile ? fileFor(live, recording) : null);
+  return { recording: { ...recording, restriction, link }, nameFile, accesses };
 }
 
 async function readRestriction(

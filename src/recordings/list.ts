@@ -1,10 +1,11 @@
 // The recordings of an attempt, of an exam and of a participant, page by page.
-import pMap from 'p-map';
+import pMap, { pMapIterable } from 'p-map';
 import type { Attempt, RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
-import type { AttemptRef, ParticipantRef, RecordingRef } from '../model/ids.ts';
+import { type AttemptRef, attemptId, type ParticipantRef, type RecordingRef } from '../model/ids.ts';
 import type { Recording } from '../model/recording.ts';
+import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
 import type { RecordingsContext } from './context.ts';
 import { readCursor, writeCursor } from './page-cursor.ts';
 import { type LiveRecording, readManifest, toRecording } from './read.ts';
@@ -33,10 +34,9 @@ export interface RecordingPage {
 
 /** How many keys one page may look through: a rare filter then gives short pages, never a slow request. */
 const MAX_KEYS_A_PAGE = 5000;
-/** Participant index entries read at once: what a walk holds in memory. */
+/** Participant index entries read at once: twice as many are what a walk holds in memory. */
 const ENTRIES_A_STEP = 64;
-/** Attempts listed at once. */
-const LIST_CONCURRENCY = 16;
+const STEPS_AT_ONCE = 2;
 /** How many participant index entries one page may look at. */
 const MAX_ENTRIES_A_PAGE = 1000;
 
@@ -53,20 +53,39 @@ export async function listRecordings(
   const items: Recording[] = [];
   let keysRead = 0;
   let ofOthers = 0;
+  /** Read together, and never more than the page has room for. */
+  let chosen: { readonly attempt: Attempt; readonly state: RecordingState }[] = [];
+  async function readOne({ attempt, state }: (typeof chosen)[number]): Promise<Recording | 'of-another' | undefined> {
+    const { live } = await readHeld(context, attempt, state);
+    if (!live) return undefined;
+    if (participantId !== undefined && live.manifest.participantId !== participantId) return 'of-another';
+    return toRecording(context, live);
+  }
+  async function readChosen(): Promise<void> {
+    const read = await pMap(chosen, readOne, { concurrency: STORE_CONCURRENCY });
+    chosen = [];
+    for (const one of read) {
+      if (one === 'of-another') ofOthers += 1;
+      else if (one) items.push(one);
+    }
+  }
   for await (const attempt of new Bucket(context).attemptsIn(scope, { from })) {
     keysRead += attempt.recordings.reduce((sum, state) => sum + state.items.length, 0);
     const isFirst = from?.exam === attempt.ref.exam && from.attempt === attempt.ref.attempt;
     for (const state of attempt.recordings) {
       if (isFirst && state.ref.recording <= from.recording) continue;
       if (!isListed(context, attempt, state, filter)) continue;
-      const { live } = await readHeld(context, attempt, state);
-      if (live && live.manifest.participantId !== (participantId ?? live.manifest.participantId)) ofOthers += 1;
-      else if (live) items.push(await toRecording(context, live));
+      chosen.push({ attempt, state });
+      if (items.length + ofOthers + chosen.length < limit) continue;
+      await readChosen();
       if (items.length + ofOthers === limit) return { items, nextCursor: writeCursor(state.ref) };
     }
     const last = attempt.recordings.at(-1);
-    if (keysRead >= MAX_KEYS_A_PAGE && last) return { items, nextCursor: writeCursor(last.ref) };
+    if (keysRead < MAX_KEYS_A_PAGE || !last) continue;
+    await readChosen();
+    return { items, nextCursor: writeCursor(last.ref) };
   }
+  await readChosen();
   return { items, nextCursor: null };
 }
 
@@ -77,14 +96,20 @@ export async function listParticipantRecordings(
   { limit, cursor, ...filter }: ListQuery,
 ): Promise<RecordingPage> {
   const after = cursor === undefined ? undefined : readCursor(cursor, { tenant: participant.tenant });
-  const items: Recording[] = [];
+  const found: LiveRecording[] = [];
+  const page = async (last?: RecordingRef) => {
+    const items = await pMap(found, (live) => toRecording(context, live), { concurrency: STORE_CONCURRENCY });
+    return { items, nextCursor: last ? writeCursor(last) : null };
+  };
   let entriesRead = 0;
-  for await (const { ref, live } of heldRecordings(context, participant, { after, filter })) {
+  const isFiltered = Object.values(filter).some((value) => value !== undefined);
+  const entriesAStep = isFiltered ? ENTRIES_A_STEP : limit;
+  for await (const { ref, live } of heldRecordings(context, participant, { after, filter, entriesAStep })) {
     entriesRead += 1;
-    if (live) items.push(await toRecording(context, live));
-    if (items.length === limit || entriesRead === MAX_ENTRIES_A_PAGE) return { items, nextCursor: writeCursor(ref) };
+    if (live) found.push(live);
+    if (found.length === limit || entriesRead === MAX_ENTRIES_A_PAGE) return page(ref);
   }
-  return { items, nextCursor: null };
+  return page();
 }
 
 /** What a participant index entry leads to. */
@@ -96,27 +121,34 @@ export interface HeldRecording {
   readonly isUnreadable: boolean;
 }
 
-/** Everything that the participant index leads to (policy 9.1); one LIST an attempt and one GET a recording, some at once. */
+/**
+ * Everything that the participant index leads to (policy 9.1); one LIST an attempt and one GET a recording, those of
+ * `entriesAStep` index entries at once.
+ */
 export async function* heldRecordings(
   context: RecordingsContext,
   participant: ParticipantRef,
-  { after, filter = {} }: { after?: RecordingRef | undefined; filter?: ListFilter } = {},
+  {
+    after,
+    filter = {},
+    entriesAStep = ENTRIES_A_STEP,
+  }: { after?: RecordingRef | undefined; filter?: ListFilter; entriesAStep?: number } = {},
 ): AsyncGenerator<HeldRecording, void, undefined> {
   const bucket = new Bucket(context);
-  for await (const refs of bucket.recordingsOf(participant, { after, limit: ENTRIES_A_STEP })) {
-    // The recordings of an attempt are neighbours.
-    const attempts = new Map(refs.map((ref) => [`${ref.exam}/${ref.attempt}`, ref]));
-    const listed = await pMap(attempts, async ([id, ref]) => [id, await bucket.attempt(ref)] as const, {
-      concurrency: LIST_CONCURRENCY,
-    });
-    const attemptOf = new Map(listed);
-    yield* await pMap(refs, (ref) => {
-      const attempt = attemptOf.get(`${ref.exam}/${ref.attempt}`);
-      const state = attempt?.recording(ref.recording);
-      if (attempt && state && isListed(context, attempt, state, filter)) return readHeld(context, attempt, state);
+  const steps = bucket.recordingsOf(participant, { after, limit: entriesAStep });
+  const readStep = (refs: readonly RecordingRef[]): Promise<HeldRecording[]> => {
+    // The recordings of an attempt are neighbours, and share its listing.
+    const attempts = new Map<string, Promise<Attempt>>();
+    return pMap(refs, async (ref) => {
+      const listing = attempts.get(attemptId(ref)) ?? bucket.attempt(ref);
+      attempts.set(attemptId(ref), listing);
+      const attempt = await listing;
+      const state = attempt.recording(ref.recording);
+      if (state && isListed(context, attempt, state, filter)) return readHeld(context, attempt, state);
       return { ref, live: undefined, isUnreadable: false };
     });
-  }
+  };
+  for await (const held of pMapIterable(steps, readStep, { concurrency: STEPS_AT_ONCE })) yield* held;
 }
 
 /** Whether it is live, and matches the filter. */

@@ -1,5 +1,5 @@
 // The receipts of an exam, of a participant and of a tenant: page by page, and all of them as they are read.
-import pMap from 'p-map';
+import pMap, { pMapIterable } from 'p-map';
 import { Bucket } from '../bucket/bucket.ts';
 import { type DeletionReason, type DocumentIds, idsOf, type Receipt } from '../bucket/documents.ts';
 import { inBatches } from '../bucket/listing.ts';
@@ -40,8 +40,9 @@ export interface ReceiptPage {
 /** GETs, and keys that a page looks through: a rare filter gives short pages, never a slow request. */
 const MAX_READ_A_PAGE = 1000;
 const MAX_KEYS_A_PAGE = 20_000;
-/** Receipts read at once, and held in memory by what goes through all of them. */
-const AT_ONCE = 32;
+/** Receipts read together, and how many such batches are in memory of what goes through all of them. */
+const BATCH = 32;
+const BATCHES_AT_ONCE = 3;
 
 /**
  * By exam, attempt and creation. What cannot match by the dates that a listing shows is not read; no index leads from a
@@ -59,7 +60,10 @@ export async function listReceipts(
   let read = 0;
   let passed = 0;
   const endAt = (ref: RecordingRef) => ({ items, unreadable, nextCursor: writeCursor(ref) });
-  for await (const batch of inBatches(listKeys(context.store, scope, { after }), Math.min(limit, AT_ONCE))) {
+  // Most of what is read for a rare filter has no place in the page.
+  const isRare = filter.participantId !== undefined || filter.reason !== undefined;
+  const size = isRare ? Math.max(limit, BATCH) : limit;
+  for await (const batch of inBatches(listKeys(context.store, scope, { after }), size)) {
     for (const { ref, receipt } of await readAll(context, batch, filter)) {
       if (receipt !== undefined) read += 1;
       if (typeof receipt === 'string') unreadable.push(idsWithoutTenant(ref));
@@ -91,13 +95,15 @@ export async function* readReceipts(
   filter: ReceiptFilter,
   on: { readonly onListed?: (ref: RecordingRef) => void; readonly onUnknownKey?: () => void } = {},
 ): AsyncGenerator<ReadReceipt[], void, undefined> {
-  for await (const batch of inBatches(listKeys(context.store, scope, on), AT_ONCE)) {
+  const read = async (batch: readonly ListedReceipt[]) => {
     for (const { ref } of batch) on.onListed?.(ref);
-    yield (await readAll(context, batch, filter)).flatMap(({ ref, receipt, isUnchecked }) => {
+    return (await readAll(context, batch, filter)).flatMap(({ ref, receipt, isUnchecked }) => {
       if (receipt === undefined || (typeof receipt !== 'string' && !matches(receipt, filter))) return [];
       return [{ ref, receipt, isUnchecked }];
     });
-  }
+  };
+  const batches = inBatches(listKeys(context.store, scope, on), BATCH);
+  yield* pMapIterable(batches, read, { concurrency: BATCHES_AT_ONCE });
 }
 
 /** Undefined: it cannot match, or has expired since it was listed. */

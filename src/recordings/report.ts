@@ -1,9 +1,8 @@
 // The auditor's report of a tenant: reads what is held and the receipts of a period, and holds totals and a few rows.
-import pMap from 'p-map';
 import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import { DELETION_REASONS, type DeletionReason, type Receipt } from '../bucket/documents.ts';
-import { inBatches } from '../bucket/listing.ts';
+import { actOnEach } from '../bucket/listing.ts';
 import { checkpointOf, ReceiptLog, type StoredHead } from '../bucket/receipt-log.ts';
 import { inSeconds, latenessOf } from '../bucket/receipts.ts';
 import { SECOND_MS } from '../model/durations.ts';
@@ -32,7 +31,6 @@ export interface ReportPeriod {
   readonly toMs?: number | undefined;
 }
 
-const ATTEMPTS_AT_ONCE = 32;
 const ON_REQUEST: ReadonlySet<DeletionReason> = new Set(ERASURE_REASONS);
 
 /**
@@ -176,10 +174,10 @@ class Reading {
     // What only has older versions left is still there.
     const versions = await this.#bucket.isVersioned();
     const attempts = this.#bucket.attemptsIn({ tenant: this.#tenant }, { versions, onUnknownKey: this.#onUnknownKey });
-    for await (const batch of inBatches(attempts, ATTEMPTS_AT_ONCE)) {
-      const recordings = batch.flatMap((attempt) => attempt.recordings.map((state) => ({ attempt, state })));
-      await pMap(recordings, ({ attempt, state }) => this.#addHeld(attempt, state), { concurrency: ATTEMPTS_AT_ONCE });
+    async function* recordings() {
+      for await (const attempt of attempts) yield* attempt.recordings.map((state) => ({ attempt, state }));
     }
+    await actOnEach(recordings(), ({ attempt, state }) => this.#addHeld(attempt, state));
   }
 
   async #addHeld(attempt: Attempt, state: RecordingState): Promise<void> {

@@ -110,30 +110,6 @@ export function crashing(store: ObjectStore, plan: CrashPlan): ObjectStore {
   });
 }
 
-/**
- * A store that answers in rounds: all calls that were made by then at once. `rounds` are those so far, which is how many
- * times an act waited for the store; `widest` is the most calls of one round.
- */
-export function inRounds(store: ObjectStore) {
-  const counted = { rounds: 0, widest: 0 };
-  let waiting: (() => void)[] = [];
-  const answer = () => {
-    counted.rounds += 1;
-    counted.widest = Math.max(counted.widest, waiting.length);
-    const answered = waiting;
-    waiting = [];
-    for (const resolve of answered) resolve();
-  };
-  const answering = intercepting(store, async (_call, _args, go) => {
-    await new Promise<void>((resolve) => {
-      // Once nothing else is left to do but to wait.
-      if (waiting.push(resolve) === 1) setImmediate(answer);
-    });
-    return go();
-  });
-  return { store: answering, counted };
-}
-
 /** Interventions that begin and end while the service runs on its store. */
 export function createInterventions() {
   const holds = new Set<{ call: StoreCall; reach: () => void; released: Promise<void> }>();
