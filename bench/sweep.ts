@@ -70,7 +70,7 @@ async function fullSweep(): Promise<void> {
     report.deleted.recordings === count,
   );
   const perRecording = report.requests / count;
-  check(`${report.requests} requests, ${perRecording.toFixed(3)} a recording`, perRecording <= 5.2);
+  check(`${report.requests} requests, ${perRecording.toFixed(3)} a recording`, perRecording <= 3.2);
   check(`peak memory of its process: ${peakMib} MiB`, peakMib < 200);
   const verified = await command('verify', '--json');
   check(`verify: exit ${verified.code}`, verified.code === 0);

@@ -76,7 +76,7 @@ export async function hasObjects(store: ObjectStore, prefix: string): Promise<bo
  */
 export async function actOnEach<T>(
   items: Iterable<T> | AsyncIterable<T>,
-  act: (item: T) => Promise<unknown> | unknown,
+  act: (item: T) => unknown,
   { concurrency = STORE_CONCURRENCY }: { concurrency?: number } = {},
 ): Promise<void> {
   for await (const _ of pMapIterable(items, act, { concurrency, preserveOrder: false }));
