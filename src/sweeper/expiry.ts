@@ -32,23 +32,25 @@ async function expireIndex(run: SweepRun, key: string): Promise<void> {
 }
 
 /**
- * After a purge that died behind its index, a later run wrote the receipt: it expires with that run's own index. A
- * receipt that cannot be read has no other index.
+ * After a purge that ended behind its index, a later one wrote the receipt: it expires with that one's own index. A receipt
+ * that cannot be read has no other index.
  */
 async function namedByThisAlone(run: SweepRun, index: ReceiptIndex): Promise<string[]> {
-  const areOthers = await pMap(index.keys, (key) => isOfAnother(run, key, index.run), {
+  const areOthers = await pMap(index.keys, (key) => isOfAnother(run, key, index), {
     concurrency: STORE_CONCURRENCY,
   });
   return index.keys.filter((_, place) => !areOthers[place]);
 }
 
-async function isOfAnother({ bucket }: SweepRun, key: string, run: string): Promise<boolean> {
+async function isOfAnother({ bucket }: SweepRun, key: string, { run, first, keys }: ReceiptIndex): Promise<boolean> {
   const ref = receiptRef(key);
   if (!ref) return false;
   const isWrittenByAnother = async () => {
     const receipt = await bucket.readReceipt(ref);
     if (!receipt) return undefined;
-    return receipt !== 'unreadable' && receipt.chain.run !== run;
+    if (receipt === 'unreadable') return false;
+    const place = receipt.chain.sequence - first;
+    return receipt.chain.run !== run || place < 0 || place >= keys.length;
   };
   const isOther = await isWrittenByAnother();
   if (isOther !== undefined) return isOther;

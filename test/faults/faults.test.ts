@@ -10,7 +10,7 @@ import { expectProblem } from '../http/expectations.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import * as faults from '../kit/fault-proxy.ts';
 import { webm } from '../kit/fixtures.ts';
-import { mediaKey } from '../kit/keys.ts';
+import { recordingKey } from '../kit/keys.ts';
 import { uploadParts } from '../kit/service.ts';
 import { startServiceOn } from '../kit/shifted-clock.ts';
 import { MEDIA, outcomeOf, text } from '../objectstore/object-store-contract.ts';
@@ -163,7 +163,7 @@ test.each([10, -10])('by a Date that is %d minutes off nothing is begun, complet
   }
   proxy.spoil(() => undefined);
   // The store has put the parts together: nothing says yet that they are a recording, and for how long it is kept.
-  expect((await service.keys()).filter((key) => key !== mediaKey(ref))).toEqual(before);
+  expect((await service.keys()).filter((key) => key !== recordingKey(ref, 'media'))).toEqual(before);
   expect((await api.call('post', `${attempt}/recordings/${recording}/complete`)).status).toBe(200);
 });
 

@@ -208,6 +208,17 @@ describe('receipts and audit events', () => {
     expect(await service.keys('audit/')).toEqual(['audit/0000']);
   });
 
+  test('are not deleted by an index of the same run behind which another purge of it wrote them', async () => {
+    const ref = await service.record();
+    await service.erase(ref);
+    const { chain } = (await service.receiptOf(ref)) ?? {};
+    const index = { version: 1, run: chain?.run, first: 2, previous: null, keys: [receiptKey(ref)] };
+    await service.put(`${LONG_AGO}/overtaken`, JSON.stringify(index));
+    expect((await service.after(2 * HOUR_MS).sweep()).receiptsExpired).toBe(0);
+    expect(await service.keys('receipts/')).toEqual([receiptKey(ref)]);
+    expect(await service.due('receipts')).toHaveLength(1);
+  });
+
   test('are not reported missing while a purge is unfinished, nor a week before their index expires', async () => {
     const missing = await service.begin({ attempt: 'a2' });
     await service.erase(missing);
