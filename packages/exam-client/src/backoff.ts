@@ -18,7 +18,11 @@ export function retryAfterMs(header: string | null, date: string | null): number
   return Math.min(MAX_RETRY_AFTER_MS, Math.max(0, askedMs || 0));
 }
 
-/** Full jitter (`random` in [0, 1)): the clients of one exam room that were offline must not all call at once. */
-export function pauseMs(attempt: number, random: number): number {
-  return Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, MAX_DOUBLINGS)) * random;
+/**
+ * Full jitter (`random` in [0, 1)): the clients of one exam room that were offline must not all call at once. Nor after a
+ * Retry-After, `askedMs`, because each of them got the same: they spread over as long again.
+ */
+export function pauseMs(attempt: number, random: number, askedMs = 0): number {
+  const ownMs = FIRST_PAUSE_MS * 2 ** Math.min(attempt, MAX_DOUBLINGS);
+  return askedMs + Math.min(MAX_PAUSE_MS, Math.max(askedMs, ownMs)) * random;
 }

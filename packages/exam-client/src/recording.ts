@@ -317,7 +317,7 @@ export class LocalRecording implements Recording {
       this.#needsNewRecorder = mayGoOn && this.#state === 'recording' && !this.#isEnding;
       return false;
     }
-    if (number > UNHURRIED_CONTINUATIONS) await pauseOrOnline(pauseMs(number, 1), this.#stop.signal);
+    if (number > UNHURRIED_CONTINUATIONS) await pauseOrOnline(pauseMs(number, Math.random()), this.#stop.signal);
     this.#stop.signal.throwIfAborted();
     row.continuation = {
       number,

@@ -67,7 +67,7 @@ export async function untilAvailable<Result>(
         signal.throwIfAborted();
         if (!(error instanceof Unavailable)) throw error;
         waits.set(call, navigator.onLine === false ? 'offline' : error.reason, error.refusal);
-        await pauseOrOnline(Math.max(error.afterMs, pauseMs(attempt, Math.random())), signal);
+        await pauseOrOnline(pauseMs(attempt, Math.random(), error.afterMs), signal);
       }
     }
   } finally {
@@ -85,7 +85,7 @@ function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<
 }
 
 /** All clients of an exam room may be online again at the same moment: each continues at a random time within this. */
-const SPREAD_MS = 1_000;
+const SPREAD_MS = 5_000;
 
 /** Ends early when the browser is online again, or the signal aborts. */
 export async function pauseOrOnline(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,9 @@
 // The service's calls that an exam client makes (its OpenAPI document), and the PUT of a part to the store.
 import { retryAfterMs } from './backoff.ts';
 import type { Bytes } from './bytes.ts';
-import { now, SessionClock } from './clock.ts';
+import { now, SessionClock, serviceTime } from './clock.ts';
 import { ClientError, type Refusal, Unavailable } from './errors.ts';
+import { type Part, PartUrls, type SignedPart } from './part-urls.ts';
 import { SLOW_MS, Waits } from './retry.ts';
 import { Routes } from './routes.ts';
 import type { Timeline } from './timeline.ts';
@@ -30,10 +31,14 @@ export interface NewRecording {
   readonly consent: Consent;
 }
 
-export interface StoredPart {
-  readonly partNumber: number;
-  readonly sizeBytes: number;
+export interface StoredPart extends Part {
   readonly etag: string;
+}
+
+/** The rest of what a creation returns is not for the disk. */
+export interface CreatedRecording {
+  readonly recordingId: string;
+  readonly partSizeBytes: number;
 }
 
 /** Names every part, so that the service refuses if it completed the recording without some of them. */
@@ -56,9 +61,21 @@ interface Answer {
   header(name: string): string | null;
 }
 
-interface Body {
-  readonly type: string;
-  readonly content: string | Bytes;
+interface CallOptions {
+  readonly headers?: Record<string, string>;
+  /** Default: `CALL_WITHIN_MS`. */
+  readonly limitMs?: number;
+}
+
+/** Of a call that makes several requests to the store, which may be so busy that each has to wait. */
+const LONG: CallOptions = { limitMs: 180_000 };
+
+/** A part of an upload, with the URLs of all its parts. */
+interface PartToSend {
+  readonly recordingId: string;
+  readonly urls: PartUrls;
+  readonly partNumber: number;
+  readonly bytes: Bytes;
 }
 
 export class Service {
@@ -78,26 +95,36 @@ export class Service {
     this.#tokens = new Tokens(() => options.getToken(), clock, waits);
   }
 
-  /** The same key returns the recording that an earlier call created, also when its response was lost. */
-  async create(key: string, recording: NewRecording): Promise<{ recordingId: string; partSizeBytes: number }> {
-    const headers = { 'idempotency-key': key };
-    const created = (await this.#call('POST', '', { ...recording, parts: 0 }, headers)) as Partial<Created> | undefined;
+  /**
+   * The same key returns the recording that an earlier call created, also when its response was lost. `signed`: the URL of
+   * part 1, where the service hands out URLs.
+   */
+  async create(key: string, recording: NewRecording): Promise<CreatedRecording & { signed: readonly SignedPart[] }> {
+    const options = { ...LONG, headers: { 'idempotency-key': key } };
+    const created = (await this.#call('POST', '', { ...recording, parts: 1 }, options)) as Partial<Created> | undefined;
     const { recordingId } = created?.recording ?? {};
-    const { partSizeBytes } = created?.upload ?? {};
-    return { recordingId: expected(recordingId, 'string'), partSizeBytes: expected(partSizeBytes, 'number') };
+    const { partSizeBytes, mode, parts: signed = [] } = created?.upload ?? {};
+    if (mode === 'proxy') this.#routes.proxiedOnly();
+    return { recordingId: expected(recordingId, 'string'), partSizeBytes: expected(partSizeBytes, 'number'), signed };
+  }
+
+  /** @param following as `PartUrls` asks for it */
+  urlsOf(recordingId: string, following: (partNumber: number, withinMs: number) => readonly Part[]): PartUrls {
+    return new PartUrls({
+      sign: (parts) => this.#sign(recordingId, parts),
+      nowMs: () => serviceTime(now(), this.#clock.state, Number.NaN),
+      following,
+    });
   }
 
   /**
    * Stores a part, directly or through the service, and returns its ETag: empty where the store's CORS rules hide it.
    * @throws Unavailable; `NoSuchUpload` when the store does not know the upload; ClientError with the problem's code
    */
-  async putPart(recordingId: string, partNumber: number, bytes: Bytes, signal: AbortSignal): Promise<string> {
+  async putPart(part: PartToSend, signal: AbortSignal): Promise<string> {
     const route = this.#routes.next();
     try {
-      const etag =
-        route === 'direct'
-          ? await this.#putDirectly(recordingId, partNumber, bytes, signal)
-          : await this.#putThroughService(recordingId, partNumber, bytes, signal);
+      const etag = await (route === 'direct' ? this.#putDirectly(part, signal) : this.#putThroughService(part, signal));
       this.#routes.succeeded(route);
       return etag;
     } catch (error) {
@@ -108,7 +135,7 @@ export class Service {
       const isProxied = error instanceof ClientError && error.code === 'uploads-proxied';
       if (!isProxied || route === 'service') throw error;
       this.#routes.proxiedOnly();
-      return this.putPart(recordingId, partNumber, bytes, signal);
+      return this.putPart(part, signal);
     }
   }
 
@@ -118,21 +145,23 @@ export class Service {
   }
 
   async complete(recordingId: string, completion: Completion): Promise<{ sizeBytes: number }> {
-    const completed = (await this.#call('POST', `/${recordingId}/complete`, completion)) as { sizeBytes?: number };
+    const completed = (await this.#call('POST', `/${recordingId}/complete`, completion, LONG)) as {
+      sizeBytes?: number;
+    };
     return { sizeBytes: expected(completed?.sizeBytes, 'number') };
   }
 
   /** What was empty leaves nothing: a repeated call does not find it. */
   async abort(recordingId: string): Promise<void> {
     try {
-      await this.#call('POST', `/${recordingId}/abort`);
+      await this.#call('POST', `/${recordingId}/abort`, undefined, LONG);
     } catch (error) {
       if (!(error instanceof ClientError && error.code === 'recording-not-found')) throw error;
     }
   }
 
   async withdraw(recordingId: string): Promise<void> {
-    await this.#call('DELETE', `/${recordingId}?reason=consent-withdrawn`);
+    await this.#call('DELETE', `/${recordingId}?reason=consent-withdrawn`, undefined, LONG);
   }
 
   /** Asks for the time, unless it is known. @throws Unavailable */
@@ -145,29 +174,36 @@ export class Service {
     await this.#send('GET', `${this.#v1}/upload-settings`);
   }
 
-  /** A new URL for each attempt, so that none has expired. */
-  async #putDirectly(recordingId: string, partNumber: number, bytes: Bytes, signal: AbortSignal): Promise<string> {
-    const body = { parts: [{ partNumber, sizeBytes: bytes.length }] };
-    const signed = (await this.#call('POST', `/${recordingId}/parts`, body)) as
-      | { parts?: { url?: string }[] }
-      | undefined;
-    const url = expected(signed?.parts?.[0]?.url, 'string');
-    // Bytes without a type: the browser then sends no Content-Type, which would not be signed.
-    const answer = await this.#upload(url, bytes, {}, signal);
-    if (isSuccess(answer)) return answer.header('etag') ?? '';
-    if (answer.status === 404) throw new NoSuchUpload('unreachable', 'The store does not know the upload.');
-    const { status } = answer;
-    const [, code] = /<Code>(\w+)</.exec(answer.text) ?? [];
-    const refusal = status === 0 ? undefined : { status, ...(code && { code }) };
-    throw new PartNotSent(`The store responded to a part with ${status}.`, status !== 0, 0, refusal);
+  /** The first of `parts` is needed now, the others may be more than a recording may have. */
+  async #sign(recordingId: string, parts: readonly Part[]): Promise<readonly SignedPart[]> {
+    try {
+      const signed = (await this.#call('POST', `/${recordingId}/parts`, { parts })) as Partial<Signed> | undefined;
+      return expected(signed?.parts, 'object');
+    } catch (error) {
+      if (!(error instanceof ClientError && error.code === 'part-number-too-large')) throw error;
+      const allowed = parts.filter(({ partNumber }) => !error.partNumbers.includes(partNumber));
+      if (allowed.length === parts.length || allowed[0] !== parts[0]) throw error;
+      return this.#sign(recordingId, allowed);
+    }
   }
 
-  async #putThroughService(
-    recordingId: string,
-    partNumber: number,
-    bytes: Bytes,
-    signal: AbortSignal,
-  ): Promise<string> {
+  async #putDirectly({ urls, partNumber, bytes }: PartToSend, signal: AbortSignal): Promise<string> {
+    const { url, isKept } = await urls.urlOf({ partNumber, sizeBytes: bytes.length });
+    // Bytes without a type: the browser then sends no Content-Type, which would not be signed.
+    const answer = await this.#upload(expected(url, 'string'), bytes, {}, signal);
+    if (isSuccess(answer)) return answer.header('etag') ?? '';
+    const { status } = answer;
+    if (status === 403 || status === 404) urls.drop();
+    if (status === 404) throw new NoSuchUpload('unreachable', 'The store does not know the upload.');
+    const [, code] = /<Code>(\w+)</.exec(answer.text) ?? [];
+    const refusal = status === 0 ? undefined : { status, ...(code && { code }) };
+    const message = `The store responded to a part with ${status}.`;
+    // It may have expired, or the service may sign with another key now: a new one shows whether the store refuses.
+    if (status === 403 && isKept) throw new Unavailable('unreachable', message, 0, refusal);
+    throw new PartNotSent(message, status !== 0, 0, refusal);
+  }
+
+  async #putThroughService({ recordingId, partNumber, bytes }: PartToSend, signal: AbortSignal): Promise<string> {
     const url = `${this.#recordings}/${recordingId}/parts/${partNumber}`;
     const put = async (headers: Record<string, string>) => {
       const type = { 'content-type': 'application/octet-stream' };
@@ -236,19 +272,23 @@ export class Service {
   }
 
   /** @throws Unavailable, ClientError with the problem's code */
-  async #call(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<unknown> {
-    const json = body && { type: 'application/json', content: JSON.stringify(body) };
-    return readResult(await this.#send(method, this.#recordings + path, json, headers));
+  async #call(method: string, path: string, body?: object, options?: CallOptions): Promise<unknown> {
+    return readResult(await this.#send(method, this.#recordings + path, body, options));
   }
 
-  #send(method: string, url: string, body?: Body, headers?: Record<string, string>): Promise<Answer> {
+  #send(
+    method: string,
+    url: string,
+    body?: object,
+    { headers, limitMs = CALL_WITHIN_MS }: CallOptions = {},
+  ): Promise<Answer> {
     return this.#authorized(async (authorization) => {
       const sentMs = now();
       const call = fetch(url, {
         method,
-        headers: { ...authorization, ...(body && { 'content-type': body.type }), ...headers },
-        ...(body && { body: body.content }),
-        signal: AbortSignal.timeout(CALL_WITHIN_MS),
+        headers: { ...authorization, ...(body && { 'content-type': 'application/json' }), ...headers },
+        ...(body && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(limitMs),
       }).then(async (response) => {
         const receivedMs = now();
         const header = (name: string) => response.headers.get(name);
@@ -316,9 +356,13 @@ function readResult(answer: Answer): unknown {
   throw new ClientError(code, detail, { ...problem, reason: problem.receipt?.reason });
 }
 
+interface Signed {
+  readonly parts: readonly SignedPart[];
+}
+
 interface Created {
   readonly recording: { readonly recordingId?: string };
-  readonly upload: { readonly partSizeBytes?: number };
+  readonly upload: Partial<Signed> & { readonly partSizeBytes?: number; readonly mode?: string };
 }
 
 /** A member of a response. @throws Unavailable where it is missing: something else than the service has responded */

@@ -192,8 +192,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   /** What earlier visits left, and other tabs. */
   async #withdrawOthers(own: ReadonlySet<string>): Promise<void> {
     await this.#adopted;
-    const options = { signal: this.#over.signal, waits: this.#waits };
-    const all = await untilAvailable(() => this.#local.rows(), options);
+    const all = await this.#try(() => this.#local.rows());
     const rows = all.filter((row) => this.#isOfAttempt(row) && !own.has(row.key));
     for (const row of rows) await this.#local.put({ ...row, state: 'withdrawn' });
     await Promise.all(rows.map(({ key }) => this.#local.dropAll(key)));
@@ -205,8 +204,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
    * else erases it. What another tab is recording stays. Resolves with the number of recordings.
    */
   async eraseOtherAttempts(): Promise<number> {
-    const options = { signal: this.#over.signal, waits: this.#waits };
-    const rows = await untilAvailable(() => this.#local.rows(), options);
+    const rows = await this.#try(() => this.#local.rows());
     // A withdrawal that the service has not confirmed has no bytes: the next session of its attempt repeats it.
     const others = rows.filter((row) => !this.#isOfAttempt(row) && row.state !== 'withdrawn');
     const erased = await Promise.all(others.map(({ key }) => ifFree(key, () => this.#local.remove(key))));
@@ -308,9 +306,8 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   async #readClock(): Promise<void> {
     if (this.#isReadingClock) return;
     this.#isReadingClock = true;
-    const options = { signal: this.#over.signal, waits: this.#waits };
     try {
-      await untilAvailable(() => this.#service.readClock(), options);
+      await this.#try(() => this.#service.readClock());
     } catch {
       // The session is over.
     } finally {
@@ -320,8 +317,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   /** Only one tab resumes a leftover. Recordings of tabs that are still open are waited for in the background. */
   async #adoptLeftovers(): Promise<void> {
-    const options = { signal: this.#over.signal, waits: this.#waits };
-    const rows = await untilAvailable(() => this.#local.rows(), options);
+    const rows = await this.#try(() => this.#local.rows());
     const own = new Set(this.#recordings.map(({ key }) => key));
     const left = rows.filter((row) => this.#isOfAttempt(row) && row.state !== 'stored' && !own.has(row.key));
     void this.#forgetStored(rows);
@@ -330,8 +326,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   /** Resolves when it is among the recordings, need not be, or belongs to another tab that is still open. */
   #adoptWhenFree(key: string): Promise<void> {
-    const options = { signal: this.#over.signal, waits: this.#waits };
-    const lastOffset = () => untilAvailable(() => this.#local.lastOffset(key), options);
+    const lastOffset = () => this.#try(() => this.#local.lastOffset(key));
     return new Promise((known) => {
       void whenFree(key, lastOffset, this.#over.signal, known, () => this.#adopt(key, known))
         .catch(() => {})
@@ -352,10 +347,8 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
   }
 
   async #adopt(key: string, known: () => void): Promise<void> {
-    const options = { signal: this.#over.signal, waits: this.#waits };
-    const [row, lastOffset] = await untilAvailable(
+    const [row, lastOffset] = await this.#try(
       async () => [await this.#local.row(key), await this.#local.lastOffset(key)] as const,
-      options,
     );
     if (row?.state === 'withdrawn') {
       known();
@@ -370,25 +363,30 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
 
   /** Deletes what the service has of it, then the row. @throws ClientError `recording-restricted`, which ends it too */
   async #delete(row: RecordingRow): Promise<void> {
-    const options = { signal: this.#over.signal, waits: this.#waits };
     const unlessRefused = (isExpected: (code: string) => boolean) => (error: unknown) => {
       if (!(error instanceof ClientError && isExpected(error.code))) throw error;
     };
     // Its creation may have succeeded, without a response: the same key finds it. What is refused does not exist.
     if (row.isRequested && row.recordingId === undefined) {
-      const create = async () => Object.assign(row, await this.#service.create(requestKeyOf(row), newRecordingOf(row)));
-      await untilAvailable(create, options).catch(unlessRefused(() => true));
+      const create = async () => {
+        row.recordingId = (await this.#service.create(requestKeyOf(row), newRecordingOf(row))).recordingId;
+      };
+      await this.#try(create).catch(unlessRefused(() => true));
     }
     let refusal: ClientError | undefined;
     for (const recordingId of idsOf(row)) {
       const withdraw = () => this.#service.withdraw(recordingId);
-      await untilAvailable(withdraw, options).catch((error: unknown) => {
+      await this.#try(withdraw).catch((error: unknown) => {
         if (error instanceof ClientError && error.code === 'recording-restricted') refusal = error;
         else unlessRefused((code) => DELETED.has(code))(error);
       });
     }
     await this.#local.remove(row.key);
     if (refusal) throw refusal;
+  }
+
+  #try<Result>(task: () => Promise<Result>): Promise<Result> {
+    return untilAvailable(task, { signal: this.#over.signal, waits: this.#waits });
   }
 
   #isOfAttempt({ service, exam, attempt }: RecordingRow): boolean {

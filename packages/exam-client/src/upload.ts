@@ -1,10 +1,12 @@
 // Uploads one recording, part by part while it is recorded, and completes it.
 import type { Bytes } from './bytes.ts';
+import { now } from './clock.ts';
 import { ClientError } from './errors.ts';
 import type { RecordedFile } from './file.ts';
 import { type LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf } from './local-bytes.ts';
+import type { Part, PartUrls } from './part-urls.ts';
 import { untilAvailable, type Waits } from './retry.ts';
-import { NoSuchUpload, type Service, type StoredPart } from './service.ts';
+import { type CreatedRecording, NoSuchUpload, type Service, type StoredPart } from './service.ts';
 import { Slots } from './slots.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -12,6 +14,8 @@ import type { Timeline } from './timeline.ts';
 export const PARTS_AT_ONCE = 3;
 /** How often parts that a late request has changed are sent again, when the service refuses the completion for them. */
 const MAX_REPAIRS = 3;
+/** Of the parts that are not ready yet: with a hundred URLs a response is small beside a part. */
+const MAX_FOLLOWING = 99;
 
 const slots = new Slots(PARTS_AT_ONCE);
 
@@ -32,9 +36,18 @@ export interface UploadDependencies {
   onProgress(): void;
 }
 
+/** Where the parts go. */
+interface Destination {
+  readonly recordingId: string;
+  readonly partSizeBytes: number;
+  readonly urls: PartUrls;
+}
+
 export class Upload {
   readonly #deps: UploadDependencies;
   #totalBytes = 0;
+  /** When the upload first knew of bytes, and of how many: what came since then shows the rate of the recording. */
+  #begun: { readonly atMs: number; readonly bytes: number } | undefined;
   #ending: Ending | undefined;
   readonly #stored = new Map<number, StoredPart>();
   readonly #taken = new Set<number>();
@@ -63,6 +76,7 @@ export class Upload {
   /** The file now has `totalBytes`, and all that are not uploaded are local. */
   grow(totalBytes: number): void {
     this.#totalBytes = totalBytes;
+    this.#begun ??= { atMs: now(), bytes: totalBytes };
     this.#changed();
   }
 
@@ -78,25 +92,26 @@ export class Upload {
    */
   async run(): Promise<number> {
     const isResumed = this.#deps.row.recordingId !== undefined;
-    const { recordingId, partSizeBytes } = await this.#create();
+    const destination = await this.#create();
+    const { recordingId, partSizeBytes } = destination;
     if (isResumed) {
       const sizeBytes = await this.#completeAgain(recordingId);
       if (sizeBytes !== undefined) return sizeBytes;
       await this.#resume(recordingId, partSizeBytes);
     }
-    await this.#sendParts(recordingId, partSizeBytes);
+    await this.#sendParts(destination);
     if (!this.#deps.file.hasFrames) {
       await this.#try(() => this.#deps.service.abort(recordingId));
       throw new ClientError('nothing-recorded', 'The source gave no bytes.');
     }
     // Where the local beginning is lost, part 1 in the store keeps its first head: the file is whole, but not seekable.
-    if (!this.#isHeadFinal && (await this.#isHere(partSizeBytes, 1))) await this.#put(recordingId, partSizeBytes, 1);
-    return this.#complete(recordingId, partSizeBytes);
+    if (!this.#isHeadFinal && (await this.#isHere(partSizeBytes, 1))) await this.#put(destination, 1);
+    return this.#complete(destination);
   }
 
-  async #sendParts(recordingId: string, partSizeBytes: number): Promise<void> {
+  async #sendParts(destination: Destination): Promise<void> {
     try {
-      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, () => this.#work(recordingId, partSizeBytes)));
+      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, () => this.#work(destination)));
     } catch (error) {
       this.#isRefused = true;
       this.#changed();
@@ -109,26 +124,49 @@ export class Upload {
     return (await this.#try(() => this.#deps.file.bytes(from, to))) !== undefined;
   }
 
-  async #create(): Promise<{ recordingId: string; partSizeBytes: number }> {
+  async #create(): Promise<Destination> {
     const { row, local, service } = this.#deps;
-    if (row.recordingId === undefined || row.partSizeBytes === undefined) {
-      if (!row.isRequested) {
-        row.isRequested = true;
-        await local.put(row);
-      }
-      const create = async () => {
-        const created = await service.create(requestKeyOf(row), newRecordingOf(row));
-        Object.assign(row, created);
-        await local.put(row);
-        return created;
-      };
-      return this.#try(() => {
-        const creating = create();
-        this.#creating = creating;
-        return creating;
-      });
+    const { recordingId, partSizeBytes } = row;
+    if (recordingId !== undefined && partSizeBytes !== undefined) return this.#open({ recordingId, partSizeBytes });
+    if (!row.isRequested) {
+      row.isRequested = true;
+      await local.put(row);
     }
-    return { recordingId: row.recordingId, partSizeBytes: row.partSizeBytes };
+    const create = async () => {
+      const { signed, ...created } = await service.create(requestKeyOf(row), newRecordingOf(row));
+      Object.assign(row, created);
+      await local.put(row);
+      const destination = this.#open(created);
+      destination.urls.keep(signed);
+      return destination;
+    };
+    return this.#try(() => {
+      const creating = create();
+      this.#creating = creating;
+      return creating;
+    });
+  }
+
+  #open(created: CreatedRecording): Destination {
+    const { recordingId, partSizeBytes } = created;
+    const following = (partNumber: number, withinMs: number) => this.#following(partNumber, partSizeBytes, withinMs);
+    return { ...created, urls: this.#deps.service.urlsOf(recordingId, following) };
+  }
+
+  /** The parts that will be sent after this one within so many milliseconds, as far as that is known. */
+  #following(after: number, partSizeBytes: number, withinMs: number): Part[] {
+    const { atMs, bytes } = this.#begun ?? { atMs: 0, bytes: 0 };
+    const bytesPerMs = (this.#totalBytes - bytes) / Math.max(1, now() - atMs);
+    const totalBytes = this.#totalBytes + (this.#ending ? 0 : bytesPerMs * withinMs);
+    const parts: Part[] = [];
+    for (let partNumber = after + 1; parts.length < MAX_FOLLOWING; partNumber += 1) {
+      const [from, to] = this.#range(partNumber, partSizeBytes, totalBytes);
+      if (!this.#isReady(from, to, partSizeBytes)) break;
+      parts.push({ partNumber, sizeBytes: to - from });
+    }
+    const isSentAgain = this.#ending && this.#stored.has(1) && !this.#isHeadFinal;
+    if (isSentAgain && after > 1) parts.push({ partNumber: 1, sizeBytes: partSizeBytes });
+    return parts;
   }
 
   /** Repeats a completion that an earlier visit sent without receiving the response. Undefined: parts are missing. */
@@ -156,12 +194,12 @@ export class Upload {
   }
 
   /** Uploads parts until none is left. */
-  async #work(recordingId: string, partSizeBytes: number): Promise<void> {
+  async #work(destination: Destination): Promise<void> {
     for (;;) {
-      const partNumber = await this.#take(partSizeBytes);
+      const partNumber = await this.#take(destination.partSizeBytes);
       if (partNumber === undefined) return;
-      await this.#put(recordingId, partSizeBytes, partNumber);
-      await this.#drop(partSizeBytes);
+      await this.#put(destination, partNumber);
+      await this.#drop(destination.partSizeBytes);
     }
   }
 
@@ -170,7 +208,7 @@ export class Upload {
     for (let partNumber = 1; !this.#isRefused; partNumber += 1) {
       while (this.#taken.has(partNumber)) partNumber += 1;
       const [from, to] = this.#range(partNumber, partSizeBytes);
-      if (to - from === partSizeBytes || (this.#ending && to > from)) {
+      if (this.#isReady(from, to, partSizeBytes)) {
         this.#taken.add(partNumber);
         return partNumber;
       }
@@ -182,13 +220,20 @@ export class Upload {
     return undefined;
   }
 
-  async #put(recordingId: string, partSizeBytes: number, partNumber: number): Promise<void> {
+  /** Whether [from, to) is a whole part, or the last one. */
+  #isReady(from: number, to: number, partSizeBytes: number): boolean {
+    return to - from === partSizeBytes || (this.#ending !== undefined && to > from);
+  }
+
+  async #put({ recordingId, partSizeBytes, urls }: Destination, partNumber: number): Promise<void> {
     const { service, signal } = this.#deps;
     await this.#try(() =>
       slots.run(async () => {
         signal.throwIfAborted();
         const { bytes, isFinal } = await this.#bytesOf(partNumber, partSizeBytes);
-        const etag = await service.putPart(recordingId, partNumber, bytes, signal).catch(async (error: unknown) => {
+        const part = { recordingId, urls, partNumber, bytes };
+        const etag = await service.putPart(part, signal).catch(async (error: unknown) => {
+          // Part URLs are also handed out for an upload that has just ended.
           if (error instanceof NoSuchUpload) await service.parts(recordingId);
           throw error;
         });
@@ -217,7 +262,8 @@ export class Upload {
     await this.#try(() => this.#deps.file.drop(partSizeBytes, to));
   }
 
-  async #complete(recordingId: string, partSizeBytes: number): Promise<number> {
+  async #complete(destination: Destination): Promise<number> {
+    const { recordingId } = destination;
     const { service, row, local } = this.#deps;
     // Whether the computer slept decides what the timeline says.
     await this.#try(() => service.settleClock());
@@ -235,20 +281,21 @@ export class Upload {
       } catch (error) {
         const isRepairable = error instanceof ClientError && error.code.startsWith('parts-') && repairs < MAX_REPAIRS;
         if (!isRepairable) throw error;
-        await this.#repair(recordingId, partSizeBytes, error.partNumbers);
+        await this.#repair(destination, error.partNumbers);
       }
     }
   }
 
   /** Sends again the parts that are still local, and accepts the others from the store where their size is right. */
-  async #repair(recordingId: string, partSizeBytes: number, partNumbers: readonly number[]): Promise<void> {
+  async #repair(destination: Destination, partNumbers: readonly number[]): Promise<void> {
+    const { recordingId, partSizeBytes } = destination;
     const inStore = new Map(
       (await this.#try(() => this.#deps.service.parts(recordingId))).map((part) => [part.partNumber, part]),
     );
     for (const partNumber of partNumbers.length > 0 ? partNumbers : [1]) {
       const [from, to] = this.#range(partNumber, partSizeBytes);
       const found = inStore.get(partNumber);
-      if (await this.#isHere(partSizeBytes, partNumber)) await this.#put(recordingId, partSizeBytes, partNumber);
+      if (await this.#isHere(partSizeBytes, partNumber)) await this.#put(destination, partNumber);
       else if (found?.sizeBytes === to - from) this.#stored.set(partNumber, found);
       else
         throw new ClientError('parts-lost', 'The store has lost parts that it had acknowledged.', {
@@ -264,9 +311,9 @@ export class Upload {
     }
   }
 
-  #range(partNumber: number, partSizeBytes: number): [number, number] {
+  #range(partNumber: number, partSizeBytes: number, totalBytes: number = this.#totalBytes): [number, number] {
     const from = (partNumber - 1) * partSizeBytes;
-    return [from, Math.max(from, Math.min(from + partSizeBytes, this.#totalBytes))];
+    return [from, Math.max(from, Math.min(from + partSizeBytes, totalBytes))];
   }
 
   #try<Result>(task: () => Promise<Result>): Promise<Result> {

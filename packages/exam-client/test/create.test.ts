@@ -1,7 +1,10 @@
 // A recording is made once, however often the client has to ask for it.
 import { beforeAll, expect, test } from '@jest/globals';
+import type { ObjectStore } from '../../../src/objectstore/object-store.ts';
 import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
+import { replacing } from '../../../test/kit/interventions.ts';
+import { until } from '../../../test/kit/until.ts';
 import { RecordedFile } from '../src/file.ts';
 import type { LocalBytes, RecordingRow } from '../src/local-bytes.ts';
 import { MediaIndex } from '../src/media-index.ts';
@@ -10,9 +13,17 @@ import { Service } from '../src/service.ts';
 import { Upload } from '../src/upload.ts';
 import { newRow } from './new-row.ts';
 
+/** What a creation waits for once its manifest is written, when another request can see it. */
+let hold = async () => {};
 let api: Api;
 beforeAll(async () => {
-  api = await startApi();
+  const wrap = (store: ObjectStore) =>
+    replacing(store, 'put', /recording\.json$/, async (go) => {
+      const written = await go();
+      await hold();
+      return written;
+    });
+  api = await startApi({ wrap });
 });
 
 /** What stands between the page and the service: loses replies, or replies itself. */
@@ -29,8 +40,12 @@ async function createOn(line: Line, { visits = 1 } = {}): Promise<{ recordingId:
     api.service.clock.advance(1);
     return line(() => fetch(input, init), count);
   };
-  // A page has events; that the browser is online again never comes here.
-  Object.assign(globalThis, { fetch: spoilt, addEventListener: () => {} });
+  // That the browser is online again ends a pause within a moment.
+  const { random } = Math;
+  afterThisTest(() => Object.assign(Math, { random }));
+  Object.assign(Math, { random: () => 0.01 });
+  const listen = (name: string, listener: () => void) => void (name === 'online' && setTimeout(listener, 5));
+  Object.assign(globalThis, { fetch: spoilt, addEventListener: listen });
   const attempt = newAttempt();
   const token = (await api.authorization()).replace('Bearer ', '');
   const row = newRow({ service: api.url, attempt });
@@ -95,4 +110,57 @@ test.each<[string, Line]>([
 test('a page that is loaded anew before it knows its recording finds the same one', async () => {
   const { recordingId, ids } = await createOn((request) => request(), { visits: 2 });
   expect(ids).toEqual([recordingId]);
+});
+
+test('a create that a busy store makes longer than the client waits is asked for again, and exists once', async () => {
+  const held = Promise.withResolvers<void>();
+  let isHeld = false;
+  hold = () => {
+    isHeld = true;
+    return held.promise;
+  };
+  afterThisTest(() => {
+    hold = async () => {};
+  });
+  const statuses: number[] = [];
+  let first: Promise<Response> | undefined;
+  const { recordingId, ids } = await createOn(async (request, count) => {
+    if (count === 1) {
+      first = request();
+      await until(() => isHeld);
+      throw new DOMException('The operation timed out.', 'TimeoutError');
+    }
+    const answer = await request();
+    statuses.push(answer.status);
+    if (answer.status === 409) held.resolve();
+    await first;
+    return answer;
+  });
+  expect(statuses).toEqual([409, 201]);
+  expect(ids).toEqual([recordingId]);
+});
+
+test('the client waits for three minutes for calls that a busy store makes long, and for a minute for others', async () => {
+  const { fetch } = globalThis;
+  const { timeout } = AbortSignal;
+  afterThisTest(() => {
+    Object.assign(AbortSignal, { timeout });
+    Object.assign(globalThis, { fetch });
+  });
+  const limits: number[] = [];
+  Object.assign(AbortSignal, {
+    timeout(ms: number) {
+      limits.push(ms);
+      return new AbortController().signal;
+    },
+  });
+  Object.assign(globalThis, { fetch: async () => Response.json({ sizeBytes: 1, parts: [] }) });
+  const row = newRow({ service: 'https://service.test', attempt: 'a' });
+  const service = new Service({ ...row, getToken: async () => 'token' });
+  await service.create('key', row).catch(() => {});
+  await service.complete('r', {});
+  await service.abort('r');
+  await service.withdraw('r');
+  await service.parts('r');
+  expect(limits).toEqual([180_000, 180_000, 180_000, 180_000, 60_000]);
 });

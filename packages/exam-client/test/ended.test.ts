@@ -1,8 +1,9 @@
 // What a service that has ended a recording makes of what the browser still has of it: each row of the table in errors.ts.
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { HOUR_MS } from '../../../src/model/durations.ts';
+import { DAY_MS, HOUR_MS } from '../../../src/model/durations.ts';
 import type { Recording as ServiceRecording } from '../../../src/model/recording.ts';
 import { type Answer, type Api, newAttempt } from '../../../test/http/api.ts';
+import { rememberUpload } from '../../../test/http/remembered-upload.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { MIB } from '../../../test/kit/fixtures.ts';
 import { mediaKey } from '../../../test/kit/service.ts';
@@ -317,6 +318,76 @@ async function expectedSize(browser: Browser): Promise<number> {
   expect(others).toEqual([]);
   return recording?.sizeBytes ?? 0;
 }
+
+describe.each([
+  ['to the store', false],
+  ['through the service', true],
+])('a part that is sent %s after its upload has ended at another replica', (_, isStoreBlocked) => {
+  const RETENTION_MS = 400 * DAY_MS;
+  /** Three parts at once, each perhaps first with a token that has expired meanwhile. */
+  const MOST_PUTS = 6;
+
+  /** A live recording, whose upload `end` ends without the knowledge of the replica that the page asks for URLs. */
+  async function endElsewhere(end: (path: string) => Promise<unknown>) {
+    const browser = await openBrowser();
+    const visit = browser.begin();
+    await visit.film(12);
+    await until(() => visit.recording.progress.storedBytes >= 2 * PART_BYTES);
+    const { attempt, row } = browser;
+    const { recordingId = '' } = row();
+    const sign = await rememberUpload(api, { tenant: 'acme', exam: 'math', attempt, recording: recordingId });
+    await end(`/v1/exams/math/attempts/${attempt}/recordings/${recordingId}`);
+    line.isStoreBlocked = isStoreBlocked;
+    line.partsToStore = 0;
+    let asked = 0;
+    line.refuse = (request, body) => {
+      const isOfEnded = request.endsWith(`/${recordingId}/parts`);
+      if (isOfEnded && request.startsWith('GET')) asked += 1;
+      return isOfEnded && request.startsWith('POST') ? sign(body) : undefined;
+    };
+    await visit.film(10);
+    const counts = () => ({ asked, partsToStore: line.partsToStore, throughService: line.partsThroughService });
+    return { browser, visit, recordingId, counts };
+  }
+
+  const ONCE = isStoreBlocked
+    ? { asked: 0, partsToStore: 0, throughService: expect.any(Number) }
+    : { asked: expect.any(Number), partsToStore: expect.any(Number), throughService: 0 };
+
+  test('by a withdrawal ends the recording, which is erased here', async () => {
+    const { browser, visit, counts } = await endElsewhere(async (path) => {
+      expect((await api.call('delete', `${path}?reason=consent-withdrawn`)).status).toBe(200);
+    });
+    const error = { code: 'recording-deleted', reason: 'consent-withdrawn' };
+    await expect(visit.recording.stored).rejects.toMatchObject(error);
+    expect([visit.continued, browser.wasErased(), await browser.keptBytes()]).toEqual([[], true, 0]);
+    expect(counts()).toEqual(ONCE);
+    expect(counts().partsToStore + counts().throughService).toBeLessThanOrEqual(MOST_PUTS);
+  });
+
+  test('by its deadline ends the recording, and its bytes stay here', async () => {
+    const { browser, visit, counts } = await endElsewhere(async () => {
+      api.service.clock.advance(RETENTION_MS);
+      await api.service.sweep();
+    });
+    await expect(visit.recording.stored).rejects.toMatchObject({ code: 'recording-deleted' });
+    expect([visit.continued, browser.wasErased()]).toEqual([[], false]);
+    expect(counts()).toEqual(ONCE);
+    expect(counts().partsToStore + counts().throughService).toBeLessThanOrEqual(MOST_PUTS);
+  });
+
+  test('by the sweep is continued in a new recording, without a byte less', async () => {
+    const { browser, visit, recordingId } = await endElsewhere(async () => {
+      api.service.clock.advance(3 * HOUR_MS);
+      expect((await api.service.sweep()).salvaged).toBe(1);
+    });
+    await until(() => visit.continued.length > 0);
+    expect(visit.continued).toEqual([{ recordingId, code: 'recording-stored' }]);
+    browser.end();
+    await visit.recording.stored;
+    await expectWhole(browser, recordingId);
+  });
+});
 
 test('a deletion in progress is waited for until its receipt says why', async () => {
   let calls = 0;

@@ -6,27 +6,36 @@ import type { Bytes } from '../src/bytes.ts';
 export interface Line {
   readonly api: Api;
   /** Replies in place of the service, by method and path. */
-  refuse: (request: string) => Response | undefined;
+  refuse: (request: string, body: string) => Response | Promise<Response> | undefined;
+  /** The status by which the store refuses a part. */
+  refusePut: (url: string) => number | undefined;
   isOffline: boolean;
   /** The page reaches the service, and not the store. */
   isStoreBlocked: boolean;
   /** How many parts went through the service. */
   partsThroughService: number;
+  /** How many were sent to the store. */
+  partsToStore: number;
 }
 
 /** A service on a store in memory, and the globals by which a page reaches both. */
-export async function openLine(): Promise<Line> {
-  const api = await startApi();
+export async function openLine(options: Parameters<typeof startApi>[0] = {}): Promise<Line> {
+  const api = await startApi(options);
   const line: Line = {
     api,
     refuse: () => undefined,
+    refusePut: () => undefined,
     isOffline: false,
     isStoreBlocked: false,
     partsThroughService: 0,
+    partsToStore: 0,
   };
   const { fetch, addEventListener } = globalThis;
+  const { random } = Math;
   const before = { fetch, addEventListener, XMLHttpRequest: undefined, MediaStream: undefined };
-  afterThisTest(() => Object.assign(globalThis, before));
+  afterThisTest(() => Object.assign(Math, { random }) && Object.assign(globalThis, before));
+  // Every pause is as short as it may be drawn.
+  Object.assign(Math, { random: () => 0.01 });
   Object.assign(globalThis, {
     // Waits are for a service that is unavailable; "online again" ends them at once.
     addEventListener: (name: string, listener: () => void) => void (name === 'online' && setTimeout(listener, 5)),
@@ -35,7 +44,10 @@ export async function openLine(): Promise<Line> {
     fetch: async (...[input, init]: Parameters<typeof fetch>) => {
       if (line.isOffline) throw new TypeError('Failed to fetch');
       api.service.clock.advance(1);
-      return line.refuse(`${init?.method} ${new Request(input).url}`) ?? fetch(input, init);
+      return (
+        line.refuse(`${init?.method} ${new Request(input).url}`, typeof init?.body === 'string' ? init.body : '') ??
+        fetch(input, init)
+      );
     },
   });
   return line;
@@ -65,8 +77,12 @@ function partRequestOn(line: Line, fetch: typeof globalThis.fetch) {
       const isOfService = this.#url.startsWith(api.url);
       if (line.isOffline || (line.isStoreBlocked && !isOfService)) return;
       if (isOfService) line.partsThroughService += 1;
+      else line.partsToStore += 1;
       const put = { method: 'PUT', body, headers: this.#sent };
-      const reply = await (isOfService ? fetch(this.#url, put) : api.service.testStore.fetch(this.#url, put));
+      const refused = isOfService ? undefined : line.refusePut(this.#url);
+      const reply = refused
+        ? new Response(null, { status: refused })
+        : await (isOfService ? fetch(this.#url, put) : api.service.testStore.fetch(this.#url, put));
       this.responseText = await reply.text();
       this.status = reply.status;
       this.#received = reply.headers;
