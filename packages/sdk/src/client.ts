@@ -112,7 +112,8 @@ export class ProctoringRecordings {
     { idempotencyKey, ...options }: CallOptions & { readonly idempotencyKey?: string | undefined } = {},
   ): Promise<CreatedRecording> {
     const headers = { 'Idempotency-Key': idempotencyKey ?? (await newKey()) };
-    return send(this.#options, { method: 'POST', path: `${attemptPath(at)}/recordings`, body, headers }, options);
+    const path = `${attemptPath(at)}/recordings`;
+    return send(this.#options, { method: 'POST', path, body, headers, isLong: true }, options);
   }
 
   /** URLs for up to 1000 parts. PUT each part to its `url`; a part that is sent again replaces the first. */
@@ -146,7 +147,7 @@ export class ProctoringRecordings {
 
   /** Aborts a recording that is not complete. */
   abort(at: RecordingPath, options?: CallOptions): Promise<void> {
-    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort` }, options);
+    return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/abort`, isLong: true }, options);
   }
 
   /** Sends a small file through the service in one request, and completes its recording. `upload` has no limit of size. */

@@ -17,8 +17,8 @@ export interface CallOptions {
   /** Aborts the call, its pauses and its response. It throws the reason of the signal. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How long one attempt may take, in milliseconds. Default: 30,000, and ten times as long for calls that handle many
-   * recordings. A part may take a second more for each 32 KiB; a download may be silent for as long.
+   * How long one attempt may take, in milliseconds. Default: 30,000, and ten times as long for calls that make many requests
+   * to the store. A part may take a second more for each 32 KiB; a download may be silent for as long.
    */
   readonly timeoutMs?: number | undefined;
   /** How often a request is sent at most. Default: 5. */
@@ -33,7 +33,7 @@ export interface Patience extends Omit<CallOptions, 'signal'> {
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5;
-const FIRST_PAUSE_MS = 200;
+const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** Twice the longest Retry-After of the service. A refusal with a longer one is thrown at once. */
 const LONGEST_WAIT_MS = 120_000;
@@ -75,11 +75,13 @@ export async function untilFinal<Result>(
   }
 }
 
-/** @param random in [0, 1) */
+/**
+ * Full jitter (`random` in [0, 1)): clients that failed together must not retry together. Nor after a Retry-After, because
+ * each of them got the same: they spread over as long again.
+ */
 export function pauseMs(attempt: number, askedMs: number | undefined, random: number): number {
-  // Doubles, with jitter, so that clients that failed together do not retry together.
-  const ownMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS) * (0.5 + random / 2);
-  return Math.max(askedMs ?? 0, ownMs);
+  const ownMs = FIRST_PAUSE_MS * 2 ** (attempt - 1);
+  return (askedMs ?? 0) + Math.min(Math.max(askedMs ?? 0, ownMs), LONGEST_PAUSE_MS) * random;
 }
 
 /** The pause that Retry-After gives. */

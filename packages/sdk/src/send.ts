@@ -23,7 +23,7 @@ export interface Call {
   /** Sent as it is, instead of a `body` in JSON. */
   readonly bytes?: { readonly content: Blob | FormData; readonly sizeBytes: number };
   readonly headers?: Readonly<Record<string, string>>;
-  /** It handles many recordings: by default it has ten times as long. */
+  /** It makes many requests to the store, which may be so busy that each has to wait: by default it has ten times as long. */
   readonly isLong?: boolean;
   /** It needs no token. */
   readonly isPublic?: boolean;

@@ -76,7 +76,11 @@ export async function upload(
     await limit.untilAborted(Promise.all(Array.from({ length: Math.max(1, concurrency || 1) }, sendParts)));
   } catch (error) {
     limit.abort(error);
-    throw error;
+    if (!isStored(error)) throw error;
+    const other = requireWhole(await calls.complete(recordingId, options), totalBytes);
+    // Of a stream nobody knows whether that was all.
+    if (totalBytes === null) throw error;
+    return other;
   } finally {
     limit.end();
     // Closes the source. Not awaited: a source that is silent may never end.
@@ -102,9 +106,13 @@ async function storedParts(
     const parts = await calls.uploadedParts(recordingId, options);
     return new Map(parts.map(({ partNumber, sizeBytes }) => [partNumber, sizeBytes]));
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'recording-stored') return undefined;
+    if (isStored(error)) return undefined;
     throw error;
   }
+}
+
+function isStored(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'recording-stored';
 }
 
 function emptySource(cause?: unknown): RecordingsError {
@@ -169,6 +177,8 @@ class PartSender {
         await this.#put(signed?.url ?? '', part, attempt);
       } catch (error) {
         lost = error instanceof TryAgain && error.reason instanceof ConnectionError ? error.reason : undefined;
+        // URLs are also signed for an upload that has just ended: only this call is sure to know, and says why.
+        if (isUnknownUpload(error)) await this.#calls.uploadedParts(this.#recordingId, this.#options);
         throw error;
       }
     };
@@ -204,6 +214,10 @@ class PartSender {
       limit.end();
     }
   }
+}
+
+function isUnknownUpload(error: unknown): boolean {
+  return error instanceof TryAgain && error.reason instanceof StoreError && error.reason.status === 404;
 }
 
 /** @throws ApiError for what is no URL: the error of `URL` would show it */

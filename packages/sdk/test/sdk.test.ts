@@ -250,11 +250,13 @@ describe('the client for servers', () => {
     expect(keys).toHaveLength(1);
   });
 
-  it('waits longer from try to try, with jitter, and never less than it is asked to', () => {
+  it('waits up to twice as long from try to try, anywhere below, and never less than it is asked to', () => {
     const between = (attempt: number, askedMs?: number) => [0, 1].map((random) => pauseMs(attempt, askedMs, random));
-    expect(between(1)).toEqual([100, 200]);
-    expect(between(1, 1000)).toEqual([1000, 1000]);
-    for (const askedMs of [undefined, 1000]) expect(between(20, askedMs)).toEqual([15_000, 30_000]);
+    expect([1, 2, 3].map((attempt) => between(attempt))).toEqual([500, 1_000, 2_000].map((longest) => [0, longest]));
+    expect(between(20)).toEqual([0, 30_000]);
+    // Every client is asked for the same: they spread over as long again.
+    expect(between(1, 5_000)).toEqual([5_000, 10_000]);
+    expect(between(1, 60_000)).toEqual([60_000, 90_000]);
   });
 
   it.each([

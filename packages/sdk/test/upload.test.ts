@@ -1,7 +1,9 @@
 // Whole recordings from a Blob or a stream: cut into parts, some at once, with progress, continued after an interruption.
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { DAY_MS, HOUR_MS } from '../../../src/model/durations.ts';
 import { type Api, CREATE_BODY, newAttempt, startApi } from '../../../test/http/api.ts';
+import { rememberUpload } from '../../../test/http/remembered-upload.ts';
 import { webm } from '../../../test/kit/fixtures.ts';
 import { until } from '../../../test/kit/until.ts';
 import {
@@ -37,8 +39,11 @@ interface Sent {
 /** What answers the PUT of a part in place of the store; undefined: the store does. */
 type Instead = (partNumber: number, init: RequestInit, url: string) => Promise<Response> | undefined;
 
-async function client(options: Partial<ClientOptions> & { instead?: Instead; of?: Api } = {}) {
-  const { instead, of: service = api, ...clientOptions } = options;
+/** What answers a call in place of the service, by its method and path; undefined: the service does. */
+type Call = (request: string, body: string) => Promise<Response> | undefined;
+
+async function client(options: Partial<ClientOptions> & { instead?: Instead; call?: Call; of?: Api } = {}) {
+  const { instead, call, of: service = api, ...clientOptions } = options;
   const sent: Sent[] = [];
   const fetchOrPut: typeof fetch = async (input, init = {}) => {
     const url = input instanceof Request ? input.url : String(input);
@@ -46,7 +51,7 @@ async function client(options: Partial<ClientOptions> & { instead?: Instead; of?
     const { pathname, searchParams } = new URL(url);
     if (!url.startsWith('http://store.test/')) {
       if (method === 'PUT') sent.push({ method, to: 'service', partNumber: Number(pathname.split('/').at(-1)) });
-      return fetch(input, init);
+      return call?.(`${method} ${pathname}`, typeof init.body === 'string' ? init.body : '') ?? fetch(input, init);
     }
     const partNumber = Number(searchParams.get('partNumber'));
     sent.push({ method, to: 'store', partNumber });
@@ -387,5 +392,64 @@ describe('an upload that is continued', () => {
     const { recordings } = await client();
     const upload = recordings.upload(at, chunked(), BODY, OPTIONS);
     await expect(upload).rejects.toMatchObject({ name: 'RecordingsError', code: 'upload-truncated' });
+  });
+});
+
+describe.each<[string, () => Api]>([
+  ['to the store', () => api],
+  ['through the service', () => proxied],
+])('a part that is sent %s after its upload has ended at another replica', (_, of) => {
+  /** Uploads a part, then `end` ends the upload without the knowledge of the replica that signs URLs, then the rest follows. */
+  async function endElsewhere(end: (path: string) => Promise<unknown>) {
+    const at = { exam: 'math', attempt: newAttempt() };
+    let sign: ((body: string) => Promise<Response>) | undefined;
+    let listed = 0;
+    const call: Call = (request, body) => {
+      if (!request.endsWith('/parts')) return undefined;
+      if (request.startsWith('POST')) return sign?.(body);
+      listed += 1;
+      return undefined;
+    };
+    const token = async () => (await of().authorization()).replace('Bearer ', '');
+    const { recordings, sent } = await client({ of: of(), call, token });
+    async function* source() {
+      yield FILE.subarray(0, PART);
+      const [recording] = await Array.fromAsync(recordings.list(at));
+      const { recordingId = '' } = recording ?? {};
+      sign = await rememberUpload(of(), { tenant: 'acme', ...at, recording: recordingId });
+      await end(`/v1/exams/math/attempts/${at.attempt}/recordings/${recordingId}`);
+      yield FILE.subarray(PART);
+    }
+    const error: unknown = await recordings.upload(at, source(), BODY, { concurrency: 1 }).catch((thrown) => thrown);
+    return { error, requests: { listed, parts: sent.map(({ partNumber }) => partNumber) } };
+  }
+
+  const ONCE = { listed: expect.any(Number), parts: [1, 2] };
+  const service = () => of().service;
+
+  it('by a withdrawal ends with the receipt', async () => {
+    const { error, requests } = await endElsewhere((path) => of().call('delete', `${path}?reason=consent-withdrawn`));
+    const problem = { receipt: { reason: 'consent-withdrawn' } };
+    expect(error).toMatchObject({ name: 'ApiError', code: 'recording-deleted', status: 410, problem });
+    expect(requests).toEqual(ONCE);
+    expect(requests.listed).toBeLessThanOrEqual(1);
+  });
+
+  it('by its deadline ends with the receipt', async () => {
+    const { error, requests } = await endElsewhere(async () => {
+      service().clock.advance(400 * DAY_MS);
+      await service().sweep();
+    });
+    expect(error).toMatchObject({ code: 'recording-deleted', problem: { receipt: { reason: 'retention' } } });
+    expect(requests).toEqual(ONCE);
+  });
+
+  it('by the sweep is refused as truncated', async () => {
+    const { error, requests } = await endElsewhere(async () => {
+      service().clock.advance(3 * HOUR_MS);
+      await service().sweep();
+    });
+    expect(error).toMatchObject({ name: 'RecordingsError', code: 'upload-truncated' });
+    expect(requests).toEqual(ONCE);
   });
 });
