@@ -13,8 +13,11 @@ export class RecordingError extends Error {
 }
 
 const TRIES = 4;
-const CALL_WITHIN_MS = 60_000;
-const LONGEST_PAUSE_S = 60;
+/** A creation makes several requests to the store, which may be so busy that each has to wait. */
+const CALL_WITHIN_MS = 180_000;
+/** A refusal with a longer Retry-After is final. */
+const LONGEST_ASKED_S = 60;
+const LONGEST_OWN_PAUSE_S = 30;
 
 export type Call = <Result>(method: string, url: string, body?: object, idempotencyKey?: string) => Promise<Result>;
 
@@ -55,21 +58,38 @@ export function callerOf(getToken: () => Promise<string>): Call {
     for (let tries = 1; ; tries += 1) {
       const answer = await send(method, url, body, key).catch((error: RecordingError) => error);
       if (answer instanceof Response && answer.ok) return answer.status === 204 ? undefined : await answer.json();
-      const pauseS = answer instanceof Response ? pauseAfter(answer, tries) : tries;
-      if (pauseS === undefined || tries === TRIES) {
+      if (tries === TRIES || !mayHelp(answer, tries)) {
         throw answer instanceof Response ? await problemOf(answer) : answer;
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseS * 1000));
+      // A new token is all that a 401 needs.
+      if (answer instanceof Response && answer.status === 401) continue;
+      const seconds = pauseS(tries, askedS(answer) ?? 0, Math.random());
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     }
   };
 }
 
-/** In seconds; undefined: the answer is final. After a first 401 there is a new token. */
-function pauseAfter({ status, headers }: Response, tries: number): number | undefined {
-  if (status === 401) return tries === 1 ? 0 : undefined;
-  const asked = headers.get('retry-after');
-  if (asked === null) return status === 429 || status >= 500 ? tries : undefined;
-  return Number(asked) <= LONGEST_PAUSE_S ? Number(asked) : undefined;
+/** Whether it may help to repeat the call. After a first 401 there is a new token. */
+function mayHelp(answer: Response | RecordingError, tries: number): boolean {
+  if (!(answer instanceof Response)) return true;
+  if (answer.status === 401) return tries === 1;
+  const seconds = askedS(answer);
+  if (seconds !== undefined) return seconds <= LONGEST_ASKED_S;
+  return answer.status === 429 || answer.status >= 500;
+}
+
+/** What Retry-After says. */
+function askedS(answer: Response | RecordingError): number | undefined {
+  const asked = answer instanceof Response ? answer.headers.get('retry-after') : null;
+  return asked === null ? undefined : Number(asked);
+}
+
+/**
+ * Full jitter (`random` in [0, 1)): pages that failed together must not call again together. Nor after a Retry-After, because
+ * each of them got the same: they spread over as long again.
+ */
+export function pauseS(tries: number, asked: number, random: number): number {
+  return asked + Math.min(LONGEST_OWN_PAUSE_S, Math.max(asked, 2 ** (tries - 1))) * random;
 }
 
 async function problemOf(answer: Response): Promise<RecordingError> {

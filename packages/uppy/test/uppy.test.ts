@@ -1,11 +1,14 @@
 // The options of Uppy against the real service, without Uppy: what each call does, and what it does on a bad day.
 // With Uppy in a browser: test/browser/uppy.test.ts.
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { DAY_MS, HOUR_MS } from '../../../src/model/durations.ts';
 import { listAllMultipartUploads } from '../../../src/objectstore/object-store.ts';
 import { type Api, newAttempt, startApi } from '../../../test/http/api.ts';
+import { rememberUpload } from '../../../test/http/remembered-upload.ts';
 import { afterThisTest } from '../../../test/kit/cleanup.ts';
 import { MIB, webm } from '../../../test/kit/fixtures.ts';
 import { type AwsS3Options, awsS3Options, type RecordingOptions } from '../src/index.ts';
+import { pauseS } from '../src/service.ts';
 
 const PART = 5 * MIB;
 /** Two parts. */
@@ -31,11 +34,11 @@ async function open(options: Partial<RecordingOptions> = {}): Promise<Place> {
 }
 
 /** Until the end of the test the reply to each request is what `spoil` makes of it. */
-function spoilt(spoil: (path: string, reply: () => Promise<Response>) => Promise<Response>): void {
+function spoilt(spoil: (path: string, reply: () => Promise<Response>, init: RequestInit) => Promise<Response>): void {
   const { fetch } = globalThis;
   afterThisTest(() => Object.assign(globalThis, { fetch }));
   Object.assign(globalThis, {
-    fetch: (url: string, init: RequestInit) => spoil(new URL(url).pathname, () => fetch(url, init)),
+    fetch: (url: string, init: RequestInit) => spoil(new URL(url).pathname, () => fetch(url, init), init),
   });
 }
 
@@ -235,6 +238,60 @@ describe('a file', () => {
   });
 });
 
+describe('a file whose upload has ended at another replica, while this one still signs URLs for it', () => {
+  /** Sends a part; `end` ends the upload; the next part is signed, and refused by the store. */
+  async function endElsewhere(end: (path: string) => Promise<unknown>) {
+    const place = await open();
+    const { uploadId } = await place.uppy.createMultipartUpload(FILE);
+    await putParts(place, uploadId, [1]);
+    const { attempt } = place;
+    const sign = await rememberUpload(api, { tenant: 'acme', exam: 'math', attempt, recording: uploadId });
+    await end(`/v1/exams/math/attempts/${attempt}/recordings/${uploadId}`);
+    spoilt((path, reply, { method, body }) => {
+      const isSigned = method === 'POST' && path.endsWith(`/${uploadId}/parts`);
+      return isSigned ? sign(String(body)) : reply();
+    });
+    const body = new Blob([FILM.subarray(PART)]);
+    const { url } = await place.uppy.signPart(FILE, { uploadId, partNumber: 2, body });
+    const put = { method: 'PUT', body: new Uint8Array(await body.arrayBuffer()) };
+    expect((await api.service.testStore.fetch(url, put)).status).toBe(404);
+    return { place, uploadId };
+  }
+
+  const sweepAfter = (ms: number) => async () => {
+    api.service.clock.advance(ms);
+    await api.service.sweep();
+  };
+
+  it.each([
+    ['by a withdrawal', (path: string) => api.call('delete', `${path}?reason=consent-withdrawn`)],
+    ['by its deadline', sweepAfter(400 * DAY_MS)],
+  ])('%s is not continued when Uppy tries again', async (_, end) => {
+    const { place, uploadId } = await endElsewhere(end);
+    await expect(place.uppy.listParts(FILE, { uploadId })).rejects.toMatchObject({ code: 'recording-deleted' });
+    const key = place.uppy.generateObjectKey(FILE);
+    const again = place.uppy.signRequest({ method: 'GET', key, uploadId });
+    await expect(again).rejects.toMatchObject({ code: 'recording-deleted' });
+    expect(await recordingsOf(place)).toEqual([]);
+    // Version 5 does not ask: it begins the file anew.
+    expect(await place.uppy.createMultipartUpload(FILE)).not.toMatchObject({ uploadId });
+  });
+
+  it('by the sweep becomes another recording when Uppy tries again', async () => {
+    const { place, uploadId } = await endElsewhere(sweepAfter(3 * HOUR_MS));
+    // Version 6 tries again by listing the parts: of a file that it has begun to send it sends only the rest.
+    await expect(place.uppy.listParts(FILE, { uploadId })).rejects.toMatchObject({ code: 'recording-stored' });
+    // Version 5 begins anew.
+    const { uploadId: next } = await place.uppy.createMultipartUpload(FILE);
+    await putParts(place, next);
+    expect(await place.uppy.completeMultipartUpload(FILE, { uploadId: next })).toMatchObject({ key: next });
+    expect(await recordingsOf(place)).toMatchObject([
+      { recordingId: uploadId, sizeBytes: PART, truncated: true },
+      { recordingId: next, sizeBytes: FILE.size },
+    ]);
+  });
+});
+
 describe('a call', () => {
   it('asks for a new token after a 401, once, and keeps it', async () => {
     const tokens = ['expired'];
@@ -276,6 +333,20 @@ describe('a call', () => {
     ['nobody answers', { service: 'http://127.0.0.1:9' }, /^unreachable: /],
   ])('fails with words when %s', async (_, options, message) => {
     await expect(open(options)).rejects.toThrow(message);
+  });
+
+  it('is repeated after a random pause, longer from try to try, and after what it is asked to wait', () => {
+    const between = (tries: number, asked: number) => [0, 1].map((random) => pauseS(tries, asked, random));
+    expect([1, 2, 3].map((tries) => between(tries, 0))).toEqual([
+      [0, 1],
+      [0, 2],
+      [0, 4],
+    ]);
+    // Every page is asked for the same: they spread over as long again.
+    expect([between(1, 5), between(1, 60)]).toEqual([
+      [5, 10],
+      [60, 90],
+    ]);
   });
 
   it('takes an answer that is not from the service for what it is', async () => {
