@@ -14,11 +14,11 @@ export interface SignedPart {
 }
 
 interface PartUrlsOptions {
-  sign(parts: readonly Part[]): Promise<readonly SignedPart[]>;
+  readonly sign: (parts: readonly Part[]) => Promise<readonly SignedPart[]>;
   /** By the service's clock; NaN while that is unknown: then every URL is used once. */
-  nowMs(): number;
+  readonly nowMs: () => number;
   /** The parts that will be sent after this one within so many milliseconds. */
-  following(partNumber: number, withinMs: number): readonly Part[];
+  readonly following: (partNumber: number, withinMs: number) => readonly Part[];
 }
 
 /** A URL is not used this long before it expires, or less by a tenth of its life if that is shorter. */

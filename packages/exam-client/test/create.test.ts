@@ -142,7 +142,7 @@ test('a create that a busy store makes longer than the client waits is asked for
 
 test('the client waits for three minutes for calls that a busy store makes long, and for a minute for others', async () => {
   const { fetch } = globalThis;
-  const { timeout } = AbortSignal;
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
   afterThisTest(() => {
     Object.assign(AbortSignal, { timeout });
     Object.assign(globalThis, { fetch });
