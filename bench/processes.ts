@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../demo/free-port.ts';
+import type { SimulatedClock } from './simulated-clock.ts';
 
 export interface Server extends AsyncDisposable {
   readonly url: string;
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly path: string;
   readonly readyStatus?: number;
   readonly nodeFlags?: readonly string[];
+  /** Default: the machine's own. */
+  readonly clock?: SimulatedClock | undefined;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -44,10 +47,12 @@ export async function startServer(script: string, args: readonly string[], optio
   const log = await open(join(folder, 'log'), 'w+');
   stack.defer(() => log.close());
   const startedAtMs = performance.now();
-  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), script, ...args], {
-    env: { ...options.env, HOST: '127.0.0.1', PORT: String(port) },
-    stdio: ['ignore', 'ignore', log.fd],
+  const { clock, nodeFlags = [] } = options;
+  const child = spawn(process.execPath, [...(clock?.nodeFlags ?? []), ...nodeFlags, script, ...args], {
+    env: { ...options.env, ...clock?.env, HOST: '127.0.0.1', PORT: String(port) },
+    stdio: ['ignore', 'ignore', log.fd, ...(clock ? (['ipc'] as const) : [])],
   });
+  clock?.follow(child);
   stack.defer(() => stop(child));
   const failed = async (what: string) =>
     new Error(`${script} ${what}: ${(await readFile(join(folder, 'log'), 'utf8')).slice(-2000)}`);

@@ -4,7 +4,7 @@ import { drawFigure } from './drawing.ts';
 import { type Result, readResults, resultsFolder } from './results.ts';
 import { markdownTable } from './table.ts';
 
-const NAMES = { ceph: 'Ceph', embedded: 'the embedded store' };
+const NAMES = { ceph: 'Ceph', embedded: 'the embedded store', memory: 'a store in memory' };
 const DOCUMENT = new URL('../docs/benchmarks.md', import.meta.url);
 const BEGIN = '<!-- written by bench/report.ts: begin -->\n';
 const END = '<!-- end -->';

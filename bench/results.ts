@@ -35,5 +35,8 @@ export async function writeResult(result: Result): Promise<void> {
 export async function readResults(short: boolean): Promise<Result[]> {
   const folder = resultsFolder(short);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(names.map(async (name) => JSON.parse(await readFile(new URL(name, folder), 'utf8')) as Result));
+  const results = await Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(new URL(name, folder), 'utf8')) as Result),
+  );
+  return results.toSorted((a, b) => a.figure - b.figure);
 }

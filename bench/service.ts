@@ -1,13 +1,14 @@
 // The service as it is deployed (dist/), on a store of the bench, with the default settings but for what a load needs.
 
 import { readFile } from 'node:fs/promises';
-import { type AttemptPath, ProctoringRecordings } from '@proctoring-recordings/sdk';
+import { type AttemptPath, type CallOptions, ProctoringRecordings } from '@proctoring-recordings/sdk';
 import { HOUR_MS } from '../src/model/durations.ts';
 import { signToken } from '../src/runtime/token.ts';
 import { type Server, startServer } from './processes.ts';
+import type { SimulatedClock } from './simulated-clock.ts';
 import type { Store } from './stores.ts';
 
-const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
+export const MAIN = new URL('../dist/main.js', import.meta.url).pathname;
 const SECRET = 'a secret of at least thirty-two bytes, for this bench';
 export const TENANT = 'acme';
 /** A recording of a second. */
@@ -19,7 +20,7 @@ export type Claims = Partial<AttemptPath> & { readonly tenant?: string; readonly
 
 export interface Service extends Server {
   token(scope: string, claims?: Claims): Promise<string>;
-  clientWith(token: string): ProctoringRecordings;
+  clientWith(token: string, options?: CallOptions): ProctoringRecordings;
   /** The sum of a metric over all its labels. */
   metric(name: string): Promise<number>;
 }
@@ -27,6 +28,10 @@ export interface Service extends Server {
 export interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeFlags?: readonly string[];
+  /** Default: the machine's own. */
+  readonly clock?: SimulatedClock | undefined;
+  /** Default: the build of this repository. */
+  readonly main?: string | undefined;
 }
 
 /** As the image starts it. */
@@ -43,23 +48,23 @@ export async function startService(store: Pick<Store, 'env'>, options: ServiceOp
     ...store.env,
     ...options.env,
   };
-  const server = await startServer(MAIN, ['serve'], {
+  const { clock, main = MAIN } = options;
+  const nowMs = () => clock?.nowMs() ?? Date.now();
+  const server = await startServer(main, ['serve'], {
     env,
     path: '/readyz',
+    clock,
     nodeFlags: [...NODE_FLAGS, ...(options.nodeFlags ?? [])],
   });
   return {
     ...server,
-    token,
-    clientWith: (withToken) => new ProctoringRecordings({ baseUrl: server.url, token: withToken }),
+    token: (scope, claims = {}) =>
+      signToken(SECRET, { tenant: TENANT, scope, sub: 'bench', ...claims }, HOUR_MS, nowMs()),
+    clientWith: (withToken, options) => new ProctoringRecordings({ ...options, baseUrl: server.url, token: withToken }),
     async metric(name) {
       const lines = (await (await fetch(`${server.url}/metrics`)).text()).split('\n');
       const values = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
       return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
     },
   };
-}
-
-function token(scope: string, claims: Claims = {}): Promise<string> {
-  return signToken(SECRET, { tenant: TENANT, scope, sub: 'bench', ...claims }, HOUR_MS, Date.now());
 }

@@ -1,15 +1,19 @@
-// The stores that figures run on: the embedded one, and a real Ceph that ci/ceph-rgw brings up. Each is a process apart.
+// The stores that figures run on: the embedded one, and a real Ceph that ci/ceph-rgw brings up, each a process apart; and the
+// one in memory, which a figure makes for itself.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, startServer } from './processes.ts';
+import { SimulatedClock } from './simulated-clock.ts';
 
-export type StoreName = 'embedded' | 'ceph';
+export type StoreName = 'embedded' | 'ceph' | 'memory';
 
 export interface Store extends AsyncDisposable {
   readonly name: StoreName;
   /** The S3_… settings: of a bucket that is new, and empty. */
   readonly env: Readonly<Record<string, string>>;
+  /** Of the embedded store, which a service can share. */
+  readonly clock?: SimulatedClock | undefined;
 }
 
 const EMBEDDED = {
@@ -24,7 +28,8 @@ const EMBEDDED_STORE = new URL('peers/embedded-store.ts', import.meta.url).pathn
 const CEPH = new URL('../ci/ceph-rgw', import.meta.url).pathname;
 const MAKE_BUCKET = new URL('../ci/make-bucket.ts', import.meta.url).pathname;
 
-export function openStore(name: StoreName, cephPort: number): Promise<Store> {
+export async function openStore(name: StoreName, cephPort: number): Promise<Store> {
+  if (name === 'memory') return { name, env: {}, async [Symbol.asyncDispose]() {} };
   return name === 'embedded' ? openEmbedded() : openCeph(cephPort);
 }
 
@@ -33,15 +38,19 @@ async function openEmbedded(): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-store-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const env = { ...EMBEDDED, S3_BUCKET: newBucketName() };
+  const clock = new SimulatedClock();
   const server = await startServer(EMBEDDED_STORE, [], {
     env: { ...process.env, ...env, DATA_DIR: folder },
     path: '/',
     nodeFlags: ['--conditions=source'],
     // Nobody may list its buckets.
     readyStatus: 403,
+    clock,
   });
   stack.use(server);
-  return closeable('embedded', { ...env, S3_ENDPOINT: server.url }, stack.move());
+  const resources = stack.move();
+  const close = () => resources.disposeAsync();
+  return { name: 'embedded', env: { ...env, S3_ENDPOINT: server.url }, clock, [Symbol.asyncDispose]: close };
 }
 
 async function openCeph(port: number): Promise<Store> {
@@ -58,11 +67,8 @@ async function openCeph(port: number): Promise<Store> {
     .map((line) => line.split('=') as [string, string]);
   const env = { ...Object.fromEntries(settings), S3_BUCKET: newBucketName() };
   await run(process.execPath, [MAKE_BUCKET], { ...process.env, ...env });
-  return closeable('ceph', env, stack.move());
-}
-
-function closeable(name: StoreName, env: Record<string, string>, resources: AsyncDisposableStack): Store {
-  return { name, env, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  const resources = stack.move();
+  return { name: 'ceph', env, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 function newBucketName(): string {

@@ -10,6 +10,7 @@ const HEAD = [
   'ratio (this service ÷ comparison)',
   'goal',
   'goal met',
+  'details',
 ];
 
 export function terminalTable({ measurements, notes }: Result): string {
@@ -33,7 +34,7 @@ export function markdownTable({ measurements, notes }: Result): string {
   return [...lines, ...notes.map((note) => `\n${note}\n`)].join('');
 }
 
-function cellsOf({ what, unit, ours, peer, ratio, goal }: Measurement): string[] {
+function cellsOf({ what, unit, ours, peer, ratio, goal, details }: Measurement): string[] {
   return [
     what,
     `${readable(ours)} ${unit}`.trimEnd(),
@@ -42,6 +43,7 @@ function cellsOf({ what, unit, ours, peer, ratio, goal }: Measurement): string[]
     ratio === undefined ? '' : `${readable(ratio)} ×`,
     goal?.text ?? '',
     goal ? (goal.holds ? 'yes' : 'no') : '',
+    details ?? '',
   ];
 }
 

@@ -1,101 +1,307 @@
-// Figure 2: the start of an exam: clients arrive over a minute, and each creates, asks for twenty parts, and completes.
-import { readFile } from 'node:fs/promises';
+// Figure 3: the start of an exam, on a store that limits nothing, and on one that limits requests; with a sweep beside it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProctoringRecordings } from '@proctoring-recordings/sdk';
-import { CONSENT, type Service, startService } from '../service.ts';
-import type { Figure } from './figure.ts';
+import { SPACES } from '../allowance.ts';
+import { candidateAt, create, signPart } from '../calls.ts';
+import { writesOrLists } from '../operations.ts';
+import { run, startServer } from '../processes.ts';
+import { seedRecordings } from '../seed.ts';
+import { MAIN, type Service, startService } from '../service.ts';
+import { accessStore } from '../store-access.ts';
+import { type SeenRequest, type StoreProxy, startStoreProxy } from '../store-proxy.ts';
+import type { Store } from '../stores.ts';
+import { type Figure, type Measurement, noMore } from './figure.ts';
 
-const WEBM = new Uint8Array(await readFile(new URL('../../demo/fixtures/webcam.webm', import.meta.url)));
-const PART_BYTES = 5 * 1024 * 1024;
+const DAY_MS = 86_400_000;
 const PARTS = 20;
-const BEGUN = { kind: 'webcam', contentType: 'video/webm', consent: CONSENT, parts: 0 } as const;
+const PLAIN_SERVER = new URL('../peers/plain-server.ts', import.meta.url).pathname;
+const PLAIN_SERVER_NAME = "a plain server with the SDK's defaults";
 const EVENT_LOOP = 'nodejs_eventloop_lag_p99_seconds';
+const SWEEP_SETTINGS = { SETTLE_TIME: '1s' };
+/** What has not finished by then does not finish. */
+const LONGEST_SWEEP_MS = 1_800_000;
+/** A client is told so at the latest. */
+const PATIENCE_MS = 60_000;
+
+interface Size {
+  readonly candidates: number;
+  readonly arrivalMs: number;
+  readonly due: number;
+}
 
 export const examStart: Figure = {
-  number: 2,
+  number: 3,
   title: 'The start of an exam',
   stores: ['embedded', 'ceph'],
   measure: async ({ store, short, say }) => {
-    await using service = await startService(store);
-    const [clients, arrivalMs] = short ? [40, 4000] : [2000, 60_000];
-    say(`${clients} clients arrive within ${arrivalMs / 1000} s`);
-    const requestsBefore = await service.metric('proctoring_store_requests_total');
-    // Each reading begins the next one's window.
-    await service.metric(EVENT_LOOP);
-    const cpuBefore = await service.cpuSeconds();
-    const calls: Call[] = [];
-    const beganAtMs = performance.now();
-    const clientsDone = Array.from({ length: clients }, async (_, index) => {
-      await sleep((arrivalMs * index) / clients);
-      return sit(service, index, calls);
-    });
-    const failed = (await Promise.all(clientsDone)).filter((ok) => !ok).length;
-    const seconds = (performance.now() - beganAtMs) / 1000;
-    const cpuSeconds = (await service.cpuSeconds()) - cpuBefore;
-    const lagMs = (await service.metric(EVENT_LOOP)) * 1000;
-    const requests = (await service.metric('proctoring_store_requests_total')) - requestsBefore;
-    const { residentMib } = await service.memory();
-    const quantiles = (name: string) => {
-      const sorted = calls.filter((call) => call.name === name).map((call) => call.ms);
-      return [
-        { what: `${name}: response time, p50`, unit: 'ms', ours: quantile(sorted, 0.5) },
-        { what: `${name}: response time, p99`, unit: 'ms', ours: quantile(sorted, 0.99) },
-      ];
-    };
+    const size = short
+      ? { candidates: 40, arrivalMs: 4000, due: 50 }
+      : { candidates: 2000, arrivalMs: 60_000, due: 10_000 };
+    const { candidates, arrivalMs, due } = size;
+    say('on a plain store');
+    const plain = await onPlainStore(store, size);
+    say('on a throttled store');
+    const throttled = await onThrottledStore(store, size, 'throttled');
+    say('a plain server on the throttled store');
+    const peer = await byPlainServer(store, size, plain.perCreation);
+    say(`on a throttled store, beside a sweep of ${due} due recordings in the same process`);
+    const besideOwn = await besideSweep(store, size, 'serve');
+    say(`on a throttled store, beside a sweep of ${due} due recordings in a process of its own`);
+    const besideOther = await besideSweep(store, size, 'sweep');
     return {
       measurements: [
-        { what: 'clients that failed', unit: '', ours: failed, goal: { text: 'value = 0', holds: failed === 0 } },
-        { what: 'responses of the service', unit: '/s', ours: calls.length / seconds },
-        ...quantiles('create a recording'),
-        ...quantiles('presign a part URL'),
-        ...quantiles('complete a recording'),
-        { what: 'requests to the store per recording', unit: '', ours: requests / clients },
-        { what: 'event loop delay of the service, p99', unit: 'ms', ours: lagMs },
-        { what: 'CPU time of the service per recording', unit: 'ms', ours: (cpuSeconds * 1000) / clients },
-        { what: 'memory of the service after the run', unit: 'MiB', ours: residentMib },
+        ...plain.measurements,
+        ...throttledRows(throttled, peer),
+        ...besideRows('the scheduler inside serve', besideOwn, throttled),
+        ...besideRows('the command sweep', besideOther, throttled),
       ],
       notes: [
-        `${clients} clients start within ${arrivalMs / 1000} s. The last client finished after ${seconds.toFixed(1)} s. Each client ` +
-          `creates a recording, requests its ${PARTS} part URLs one by one, uploads one part of 94 kB, and completes the recording. ` +
-          '(If the clients uploaded all parts, the store would hold 200 GB.) Clients, service and store run on one machine, and the ' +
-          'response times include waiting for its processors.',
+        `${candidates} candidates arrive within ${arrivalMs / 1000} s. Each creates its recording, with an Idempotency-Key, and then asks ` +
+          `for ${PARTS} part URLs one by one. A client waits up to ${PATIENCE_MS / 1000} s for a response, and does not repeat a request that ` +
+          'failed. No parts are sent in this minute: a part of 5 MiB at 300 kbit/s is full after 140 s. Response times are those of ' +
+          'successful requests. Clients, service and store run on one machine.',
+        `The throttled store is a proxy that accepts ${SPACES.writesOrLists} requests a second that write or list (PUT, POST, COPY, DELETE, ` +
+          `LIST) and ${SPACES.all} in all, as DigitalOcean Spaces does, and answers 503 SlowDown to those above. Refused requests do not ` +
+          'use the allowance. The allowance that is used counts from the first arrival until the last candidate has finished.',
+        `The plain server makes as many requests to the store for each creation (${plain.perCreation}), and issues no part URLs. Its ` +
+          'response times are those of the creations that succeeded.',
+        `Beside the sweep, ${due} recordings are due and are being deleted when the first candidate arrives. The time of the sweep counts ` +
+          'from its start, and includes the rush.',
       ],
     };
   },
 };
 
-interface Call {
-  readonly name: 'create a recording' | 'presign a part URL' | 'complete a recording';
-  readonly ms: number;
+interface Rush {
+  readonly seconds: number;
+  readonly failed: number;
+  readonly creationsMs: readonly number[];
+  readonly partUrlsMs: readonly number[];
+  readonly requests: readonly SeenRequest[];
 }
 
-/** One candidate's recording; false when any of it failed. */
-async function sit(service: Service, index: number, calls: Call[]): Promise<boolean> {
-  const at = { exam: 'exam-start', attempt: `a${index}` };
-  const client = service.clientWith(await service.token('recordings:upload', at));
-  const timed = async <T>(name: Call['name'], call: (client: ProctoringRecordings) => Promise<T>): Promise<T> => {
-    const beganAtMs = performance.now();
-    const answer = await call(client);
-    calls.push({ name, ms: performance.now() - beganAtMs });
-    return answer;
+/** Candidates arrive evenly; each does what `sit` does, which throws when anything fails. */
+async function rush(
+  proxy: StoreProxy,
+  { candidates, arrivalMs }: Size,
+  sit: (index: number, times: { creationsMs: number[]; partUrlsMs: number[] }) => Promise<void>,
+): Promise<Rush> {
+  const first = proxy.seen.length;
+  const times = { creationsMs: [] as number[], partUrlsMs: [] as number[] };
+  const beganAtMs = performance.now();
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: candidates }, async (_, index) => {
+      await sleep((arrivalMs * index) / candidates);
+      await sit(index, times);
+    }),
+  );
+  return {
+    ...times,
+    seconds: (performance.now() - beganAtMs) / 1000,
+    failed: outcomes.filter(({ status }) => status === 'rejected').length,
+    requests: proxy.seen.slice(first),
   };
-  try {
-    const { recording } = await timed('create a recording', (to) =>
-      to.create(at, { ...BEGUN, participantId: `p${index}` }),
-    );
-    const path = { ...at, recording: recording.recordingId };
-    for (let partNumber = PARTS; partNumber >= 1; partNumber -= 1) {
-      const sizeBytes = partNumber === 1 ? WEBM.length : PART_BYTES;
-      const [part] = await timed('presign a part URL', (to) => to.signParts(path, [{ partNumber, sizeBytes }]));
-      if (partNumber > 1) continue;
-      const answer = await fetch(part?.url ?? '', { method: 'PUT', body: WEBM });
+}
+
+function candidatesOf(service: Service, exam: string): Parameters<typeof rush>[2] {
+  return async (index, { creationsMs, partUrlsMs }) => {
+    const attempt = { exam, attempt: `a${index}` };
+    const caller = await candidateAt(service, attempt);
+    const at = await timed(creationsMs, () => create(caller, attempt, crypto.randomUUID()));
+    for (let part = 1; part <= PARTS; part += 1) await timed(partUrlsMs, () => signPart(caller, at, part));
+  };
+}
+
+async function timed<Result>(times: number[], act: () => Promise<Result>): Promise<Result> {
+  const beganAtMs = performance.now();
+  const result = await act();
+  times.push(performance.now() - beganAtMs);
+  return result;
+}
+
+async function onPlainStore(store: Store, size: Size) {
+  await using proxy = await startStoreProxy(store);
+  await using service = await startService(proxy);
+  const single = { exam: 'single', attempt: 'a1' };
+  const before = proxy.seen.length;
+  await create(await candidateAt(service, single), single, crypto.randomUUID());
+  const perCreation = proxy.seen.length - before;
+  // Each reading begins the next one's window.
+  await service.metric(EVENT_LOOP);
+  const cpuBefore = await service.cpuSeconds();
+  const result = await rush(proxy, size, candidatesOf(service, 'plain'));
+  const cpuMs = ((await service.cpuSeconds()) - cpuBefore) * 1000;
+  const lagMs = (await service.metric(EVENT_LOOP)) * 1000;
+  const { residentMib } = await service.memory();
+  const { failed, creationsMs, partUrlsMs, requests } = result;
+  const what = (name: string) => `plain store: ${name}`;
+  const measurements: Measurement[] = [
+    { what: what('candidates that failed'), unit: '', ours: failed, goal: noMore(failed, 0) },
+    ...quantiles(what('create a recording'), creationsMs),
+    ...quantiles(what('part URL'), partUrlsMs),
+    { what: what('requests to the store per candidate'), unit: '', ours: requests.length / size.candidates },
+    { what: what('CPU time of the service per candidate'), unit: 'ms', ours: cpuMs / size.candidates },
+    { what: what('event loop delay of the service, p99'), unit: 'ms', ours: lagMs },
+    { what: what('memory of the service after the run'), unit: 'MiB', ours: residentMib },
+  ];
+  return { measurements, perCreation };
+}
+
+async function onThrottledStore(store: Store, size: Size, exam: string): Promise<Rush> {
+  await using proxy = await startStoreProxy(store);
+  await using service = await startService(proxy);
+  proxy.allow(SPACES);
+  return await rush(proxy, size, candidatesOf(service, exam));
+}
+
+async function byPlainServer(store: Store, size: Size, perCreation: number): Promise<Rush> {
+  await using proxy = await startStoreProxy(store);
+  const env = { ...process.env, ...proxy.env, STORE_REQUESTS: String(perCreation) };
+  await using server = await startServer(PLAIN_SERVER, [], { env, path: '/ready' });
+  proxy.allow(SPACES);
+  return await rush(proxy, size, async (index, { creationsMs }) => {
+    await timed(creationsMs, async () => {
+      const options = { method: 'POST', signal: AbortSignal.timeout(PATIENCE_MS) };
+      const answer = await fetch(`${server.url}/recordings/a${index}`, options);
       await answer.arrayBuffer();
-      if (!answer.ok) return false;
-    }
-    return (await timed('complete a recording', (to) => to.complete(path))).state === 'stored';
-  } catch {
-    return false;
-  }
+      if (!answer.ok) throw new Error(`a creation was answered ${answer.status}`);
+    });
+  });
+}
+
+interface RushBesideSweep extends Rush {
+  /** NaN: it did not finish. */
+  readonly sweepSeconds: number;
+}
+
+/** The sweep is made by the scheduler of the same process, or by the command in a process of its own. */
+async function besideSweep(store: Store, size: Size, by: 'serve' | 'sweep'): Promise<RushBesideSweep> {
+  using access = accessStore(store);
+  const exam = `due-beside-${by}`;
+  const createdAtMs = Date.now() - 31 * DAY_MS;
+  await seedRecordings(access.store, size.due, { createdAtMs, retentionMs: 30 * DAY_MS, name: exam });
+  await sleep(2000);
+  await using proxy = await startStoreProxy(store);
+  // A scheduler sweeps when it starts, and then every ten minutes.
+  const env = { ...SWEEP_SETTINGS, SWEEP_SCHEDULE: by === 'serve' ? '*/10 * * * *' : 'off' };
+  await using service = await startService(proxy, { env });
+  proxy.allow(SPACES);
+  const sweepBeganMs = performance.now();
+  const isOver = async () => {
+    if (performance.now() - sweepBeganMs > LONGEST_SWEEP_MS) return true;
+    return (await access.store.list(`attempts/acme/${exam}/`, { limit: 1 })).objects.length === 0;
+  };
+  const sweeping = (by === 'serve' ? untilTrue(isOver) : sweepUntil(isOver, proxy)).then(
+    () => (performance.now() - sweepBeganMs) / 1000,
+  );
+  const firstDeletion = () => proxy.seen.some(({ operation }) => operation === 'DeleteObjects');
+  await untilTrue(async () => firstDeletion());
+  const result = await rush(proxy, size, candidatesOf(service, `beside-${by}`));
+  const seconds = await sweeping;
+  return { ...result, sweepSeconds: seconds * 1000 > LONGEST_SWEEP_MS ? Number.NaN : seconds };
+}
+
+/** A run that failed in part is followed by another, as its schedule would. */
+async function sweepUntil(isOver: () => Promise<boolean>, proxy: StoreProxy): Promise<void> {
+  const env = { ...process.env, ...proxy.env, ...SWEEP_SETTINGS };
+  while (!(await isOver())) await run(process.execPath, [MAIN, 'sweep'], env).catch(() => undefined);
+}
+
+async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(500);
+}
+
+function throttledRows(ours: Rush, peer: Rush): Measurement[] {
+  const what = (name: string) => `throttled store: ${name}`;
+  const theirs = (value: number) => ({ name: PLAIN_SERVER_NAME, value });
+  const quantileRow = (name: string, share: number, mostSeconds?: number): Measurement => {
+    const seconds = quantile(ours.creationsMs, share) / 1000;
+    return {
+      what: what(`create a recording: response time, ${name}`),
+      unit: 's',
+      ours: seconds,
+      peer: theirs(quantile(peer.creationsMs, share) / 1000),
+      goal: mostSeconds === undefined ? undefined : noMore(seconds, mostSeconds, 's'),
+    };
+  };
+  const [used, usedByPeer] = [ours, peer].map(usedShares) as [Shares, Shares];
+  return [
+    {
+      what: what('candidates that failed'),
+      unit: '',
+      ours: ours.failed,
+      peer: theirs(peer.failed),
+      goal: noMore(ours.failed, 0),
+    },
+    quantileRow('p50', 0.5),
+    quantileRow('p99', 0.99, 30),
+    quantileRow('longest', 1),
+    ...quantiles(what('part URL'), ours.partUrlsMs),
+    { what: what('responses 503 SlowDown'), unit: '', ours: refusedOf(ours), peer: theirs(refusedOf(peer)) },
+    {
+      what: what('used of the allowance for requests that write or list'),
+      unit: '%',
+      ours: used.writesOrLists,
+      peer: theirs(usedByPeer.writesOrLists),
+    },
+    { what: what('used of the allowance for all requests'), unit: '%', ours: used.all, peer: theirs(usedByPeer.all) },
+  ];
+}
+
+function besideRows(by: string, ours: RushBesideSweep, alone: Rush): Measurement[] {
+  const what = (name: string) => `throttled store, beside a sweep by ${by}: ${name}`;
+  const compared = (name: string, share: number): Measurement => {
+    const [seconds, aloneSeconds] = [ours, alone].map(({ creationsMs }) => quantile(creationsMs, share) / 1000);
+    const ratio = (seconds ?? Number.NaN) / (aloneSeconds ?? Number.NaN);
+    return {
+      what: what(`create a recording: response time, ${name}`),
+      unit: 's',
+      ours: seconds ?? Number.NaN,
+      peer: { name: 'the same without a sweep', value: aloneSeconds ?? Number.NaN },
+      ratio,
+      goal: { text: 'ratio ≤ 1.1', holds: ratio <= 1.1 },
+    };
+  };
+  const { failed, sweepSeconds } = ours;
+  return [
+    { what: what('candidates that failed'), unit: '', ours: failed, goal: noMore(failed, 0) },
+    compared('p50', 0.5),
+    compared('p99', 0.99),
+    { what: what('responses 503 SlowDown during the rush'), unit: '', ours: refusedOf(ours) },
+    {
+      what: what('time until the sweep has deleted everything'),
+      unit: 's',
+      ours: sweepSeconds,
+      goal: { text: 'finishes', holds: Number.isFinite(sweepSeconds) },
+    },
+  ];
+}
+
+function refusedOf({ requests }: Rush): number {
+  return requests.filter(({ status }) => status === 503).length;
+}
+
+interface Shares {
+  readonly writesOrLists: number;
+  readonly all: number;
+}
+
+/** In percent, of what was accepted. */
+function usedShares({ requests, seconds }: Rush): Shares {
+  const accepted = requests.filter(({ status }) => status !== 503);
+  const writing = accepted.filter(({ operation }) => writesOrLists(operation));
+  return {
+    writesOrLists: (100 * writing.length) / (SPACES.writesOrLists * seconds),
+    all: (100 * accepted.length) / (SPACES.all * seconds),
+  };
+}
+
+function quantiles(call: string, timesMs: readonly number[]): Measurement[] {
+  const row = (name: string, share: number): Measurement => ({
+    what: `${call}: response time, ${name}`,
+    unit: 'ms',
+    ours: quantile(timesMs, share),
+  });
+  return [row('p50', 0.5), row('p99', 0.99), row('longest', 1)];
 }
 
 function quantile(values: readonly number[], share: number): number {

@@ -9,6 +9,8 @@ export interface Measurement {
   /** Of ours to the peer's: the median of the rounds' own ratios. */
   readonly ratio?: number | undefined;
   readonly goal?: Goal | undefined;
+  /** What the value is made of, in words. */
+  readonly details?: string | undefined;
 }
 
 export interface Goal {
@@ -20,9 +22,11 @@ export interface FigureContext {
   readonly store: Store;
   /** About ten seconds instead of minutes: it shows that the bench works, and its numbers say nothing. */
   readonly short: boolean;
-  /** Of figure 4: how many recordings are stored beside those that are due. */
+  /** Of figure 5: the folder of an earlier version, built. */
+  readonly baseline: string | undefined;
+  /** Of figure 6: how many recordings are stored beside those that are due. */
   readonly stored: readonly number[];
-  /** Of figure 3: how large each of the fifty files is, in MiB. */
+  /** Of figure 7: how large each of the fifty files is, in MiB. */
   readonly fileMib: number;
   /** Tells what is going on. */
   readonly say: (line: string) => void;
@@ -32,6 +36,8 @@ export interface Figure {
   readonly number: number;
   readonly title: string;
   readonly stores: readonly StoreName[];
+  /** It is left out unless this option is given. */
+  readonly needs?: 'baseline';
   readonly measure: (context: FigureContext) => Promise<Measured>;
 }
 
@@ -55,6 +61,10 @@ export function atLeast(ratio: number, of: number): Goal {
 
 export function atMost(ratio: number, of: number): Goal {
   return { text: `ratio ≤ ${of}`, holds: ratio <= of };
+}
+
+export function noMore(value: number, most: number, unit = ''): Goal {
+  return { text: `value ≤ ${most} ${unit}`.trimEnd(), holds: value <= most };
 }
 
 export function below(value: number, limit: number, unit: string): Goal {

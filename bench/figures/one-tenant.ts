@@ -1,4 +1,4 @@
-// Figure 7: what a tenant notices while the worst caller of another one does its worst.
+// Figure 8: what a tenant notices while the worst caller of another one does its worst.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { RecordingPath } from '@proctoring-recordings/sdk';
@@ -25,7 +25,7 @@ const ATTACKS: readonly { readonly kind: Attack['kind']; readonly what: string; 
 ];
 
 export const oneTenant: Figure = {
-  number: 7,
+  number: 8,
   title: "One tenant's worst caller",
   stores: ['embedded'],
   measure: async ({ store, short, say }) => {

@@ -1,4 +1,4 @@
-// Figure 1: part URLs, one and a hundred per request, compared with Uppy Companion and with an Express that signs nothing.
+// Figure 10: part URLs, one and a hundred per request, compared with Uppy Companion.
 import type { Request } from 'autocannon';
 import pMap from 'p-map';
 import { drive } from '../load.ts';
@@ -8,19 +8,17 @@ import { byTurns, medianOf, type Rounds, ratioOf } from '../turns.ts';
 import { atLeast, type Figure, type Measurement } from './figure.ts';
 
 const COMPANION = new URL('../peers/companion.ts', import.meta.url).pathname;
-const BARE = new URL('../peers/bare-express.ts', import.meta.url).pathname;
 const PART_BYTES = 5 * 1024 * 1024;
 const CONNECTIONS = 20;
 const SHORT_REQUESTS = 200;
 
 export const partUrls: Figure = {
-  number: 1,
+  number: 10,
   title: 'Part URLs',
   stores: ['embedded', 'ceph'],
   async measure({ store, short, say }) {
     await using service = await startService(store);
     await using companion = await startServer(COMPANION, [], { env: { ...process.env, ...store.env }, path: '/ready' });
-    await using bare = await startServer(BARE, [], { env: process.env, path: '/ready' });
     const candidates = await beginRecordings(service, CONNECTIONS);
     const rounds = short ? 1 : 5;
     const size = { seconds: 4, requestCount: short ? SHORT_REQUESTS : undefined };
@@ -34,7 +32,6 @@ export const partUrls: Figure = {
           parts,
         ),
       companion: () => load(companion.url, [companionRequest(parts)], parts),
-      bare: () => load(bare.url, [ourRequest({ path: '', token: '' }, 1)], 1),
     });
     say('to warm up');
     await byTurns(short ? 1 : 3, contestants(1));
@@ -42,35 +39,24 @@ export const partUrls: Figure = {
     say(`one a request, ${rounds} alternating rounds`);
     const one = await byTurns(rounds, contestants(1));
     say(`a hundred a request, ${rounds} alternating rounds`);
-    const { bare: _, ...signers } = contestants(100);
-    const hundred = await byTurns(rounds, signers);
+    const hundred = await byTurns(rounds, contestants(100));
     return {
       measurements: [
-        measurement('part URLs, one per request', one, 'companion', 5),
-        measurement('part URLs, one per request', one, 'bare', 0.5),
-        measurement('part URLs, 100 per request', hundred, 'companion', 10),
+        measurement('part URLs, one per request', one, 5),
+        measurement('part URLs, 100 per request', hundred, 10),
       ],
-      notes: [
-        'This service also verifies a token and reads a request body. Uppy Companion and the bare Express do neither.',
-      ],
+      notes: ['This service also verifies a token and reads a request body. Uppy Companion does neither.'],
     };
   },
 };
 
-const PEERS = { companion: 'Uppy Companion', bare: 'Express without signing' };
-
-function measurement<Name extends keyof typeof PEERS>(
-  what: string,
-  rounds: Rounds<'ours' | Name>,
-  peer: Name,
-  goal: number,
-): Measurement {
-  const ratio = ratioOf(rounds, 'ours', peer);
+function measurement(what: string, rounds: Rounds<'ours' | 'companion'>, goal: number): Measurement {
+  const ratio = ratioOf(rounds, 'ours', 'companion');
   return {
     what,
     unit: 'URLs/s',
     ours: medianOf(rounds, 'ours'),
-    peer: { name: PEERS[peer], value: medianOf(rounds, peer) },
+    peer: { name: 'Uppy Companion', value: medianOf(rounds, 'companion') },
     ratio,
     goal: atLeast(ratio, goal),
   };

@@ -1,4 +1,4 @@
-// Figure 5: lists, playback links and exports beside the store's own answers; the start, the memory at rest, the size.
+// Figure 9: lists, playback links and exports beside the store's own answers; the start, the memory at rest, the size.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DAY_MS } from '../../src/model/durations.ts';
@@ -13,7 +13,7 @@ const EXAM = 'reads';
 const READ_SECONDS = 3;
 
 export const readsAndSize: Figure = {
-  number: 5,
+  number: 9,
   title: 'Reads, start and size',
   stores: ['embedded', 'ceph'],
   measure: async ({ store, short, say }) => {

@@ -1,4 +1,4 @@
-// Figure 6: signing a part URL by query-signature.ts, beside the SDK's library in the two ways in which it can be called.
+// Figure 11: signing a part URL by query-signature.ts, beside the SDK's library in the two ways in which it can be called.
 import { S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl, S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -26,7 +26,7 @@ const WORTHWHILE = 5;
 const LIBRARY = { presigner: 'S3RequestPresigner', getSignedUrl: 'getSignedUrl' } as const;
 
 export const signing: Figure = {
-  number: 6,
+  number: 11,
   title: 'Signing a part URL',
   stores: ['embedded'],
   async measure({ short, say }) {
