@@ -49,10 +49,22 @@ export async function create(
 
 /** @returns the part's URL; part 1 is the recording of a second, the others have the usual size */
 export async function signPart(caller: Caller, at: Required<Place>, partNumber = 1): Promise<string> {
-  const sizeBytes = partNumber === 1 ? WEBM.length : PART_BYTES;
-  const body = { parts: [{ partNumber, sizeBytes }] };
-  const { parts } = await send<{ parts: { url: string }[] }>(caller, 'POST', `${pathOf(at)}/parts`, body);
-  return parts[0]?.url ?? '';
+  const [url = ''] = await signParts(caller, at, [partNumber]);
+  return url;
+}
+
+/** As `signPart`, for several parts in one call. */
+export async function signParts(
+  caller: Caller,
+  at: Required<Place>,
+  partNumbers: readonly number[],
+): Promise<string[]> {
+  const parts = partNumbers.map((partNumber) => ({
+    partNumber,
+    sizeBytes: partNumber === 1 ? WEBM.length : PART_BYTES,
+  }));
+  const signed = await send<{ parts: { url: string }[] }>(caller, 'POST', `${pathOf(at)}/parts`, { parts });
+  return signed.parts.map(({ url }) => url);
 }
 
 /** Sends part 1 to the store. */

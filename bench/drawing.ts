@@ -48,7 +48,7 @@ function bars({ what, unit, ours, peer }: Measurement): Piece {
       height: ROW,
       draw: (top) => words(0, top + 15, what) + words(LABEL_WIDTH, top + 15, withUnit(ours, unit)),
     };
-  const most = Math.max(ours, peer.value);
+  const most = Math.max(ours, peer.value) || 1;
   const bar = (top: number, label: string, value: number, colour: number) =>
     words(0, top + 14, label) +
     `<rect x="${LABEL_WIDTH}" y="${top + 2}" width="${((BAR_WIDTH * value) / most).toFixed(1)}" height="15" fill="${COLOURS[colour]}"/>` +

@@ -49,6 +49,8 @@ function cellsOf({ what, unit, ours, peer, ratio, goal, details }: Measurement):
 
 /** Three digits are what such a measurement is good for. */
 export function readable(value: number): string {
+  // Of nothing that could be measured; JSON makes null of it.
+  if (!Number.isFinite(value)) return 'none';
   if (value !== 0 && Math.abs(value) < 100) return String(Number(value.toPrecision(3)));
   return Math.round(value).toLocaleString('en');
 }

@@ -1,7 +1,7 @@
 // Figure 3: the start of an exam, on a store that limits nothing, and on one that limits requests; with a sweep beside it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SPACES } from '../allowance.ts';
-import { candidateAt, create, signPart } from '../calls.ts';
+import { candidateAt, create, signParts } from '../calls.ts';
 import { writesOrLists } from '../operations.ts';
 import { run, startServer } from '../processes.ts';
 import { seedRecordings } from '../seed.ts';
@@ -12,7 +12,7 @@ import type { Store } from '../stores.ts';
 import { type Figure, type Measurement, noMore } from './figure.ts';
 
 const DAY_MS = 86_400_000;
-const PARTS = 20;
+const PARTS = Array.from({ length: 20 }, (_, index) => index + 1);
 const PLAIN_SERVER = new URL('../peers/plain-server.ts', import.meta.url).pathname;
 const PLAIN_SERVER_NAME = "a plain server with the SDK's defaults";
 const EVENT_LOOP = 'nodejs_eventloop_lag_p99_seconds';
@@ -56,7 +56,7 @@ export const examStart: Figure = {
       ],
       notes: [
         `${candidates} candidates arrive within ${arrivalMs / 1000} s. Each creates its recording, with an Idempotency-Key, and then asks ` +
-          `for ${PARTS} part URLs one by one. A client waits up to ${PATIENCE_MS / 1000} s for a response, and does not repeat a request that ` +
+          `for the URLs of its ${PARTS.length} parts in one call. A client waits up to ${PATIENCE_MS / 1000} s for a response, and does not repeat a request that ` +
           'failed. No parts are sent in this minute: a part of 5 MiB at 300 kbit/s is full after 140 s. Response times are those of ' +
           'successful requests. Clients, service and store run on one machine.',
         `The throttled store is a proxy that accepts ${SPACES.writesOrLists} requests a second that write or list (PUT, POST, COPY, DELETE, ` +
@@ -107,7 +107,7 @@ function candidatesOf(service: Service, exam: string): Parameters<typeof rush>[2
     const attempt = { exam, attempt: `a${index}` };
     const caller = await candidateAt(service, attempt);
     const at = await timed(creationsMs, () => create(caller, attempt, crypto.randomUUID()));
-    for (let part = 1; part <= PARTS; part += 1) await timed(partUrlsMs, () => signPart(caller, at, part));
+    await timed(partUrlsMs, () => signParts(caller, at, PARTS));
   };
 }
 
@@ -137,7 +137,7 @@ async function onPlainStore(store: Store, size: Size) {
   const measurements: Measurement[] = [
     { what: what('candidates that failed'), unit: '', ours: failed, goal: noMore(failed, 0) },
     ...quantiles(what('create a recording'), creationsMs),
-    ...quantiles(what('part URL'), partUrlsMs),
+    ...quantiles(what('part URLs'), partUrlsMs),
     { what: what('requests to the store per candidate'), unit: '', ours: requests.length / size.candidates },
     { what: what('CPU time of the service per candidate'), unit: 'ms', ours: cpuMs / size.candidates },
     { what: what('event loop delay of the service, p99'), unit: 'ms', ours: lagMs },
@@ -235,7 +235,7 @@ function throttledRows(ours: Rush, peer: Rush): Measurement[] {
     quantileRow('p50', 0.5),
     quantileRow('p99', 0.99, 30),
     quantileRow('longest', 1),
-    ...quantiles(what('part URL'), ours.partUrlsMs),
+    ...quantiles(what('part URLs'), ours.partUrlsMs),
     { what: what('responses 503 SlowDown'), unit: '', ours: refusedOf(ours), peer: theirs(refusedOf(peer)) },
     {
       what: what('used of the allowance for requests that write or list'),

@@ -38,7 +38,7 @@ export class UploadTurn {
 /** One for each process. */
 export class ProxiedUploads {
   /**
-   * A quarter as many as uploads: 50 at once stay below 300 MiB (bench, figure 3). A single upload uses two, of which one
+   * A quarter as many as uploads: 50 at once stay below 300 MiB (bench, figure 7). A single upload uses two, of which one
    * is filled while the other is sent; where all run, three wait for each that is filled.
    */
   readonly buffers: PartBuffers;
