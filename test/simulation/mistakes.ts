@@ -280,7 +280,7 @@ export const MISTAKES: readonly Mistake[] = [
   })),
   mistake('complete', 58, 'complete does not see a deletion', hidden('deleting')),
   mistake('complete', 13, 'complete believes every part to be there', closed),
-  mistake('sweep', 72, 'salvage completes an upload with a hole', closed),
+  mistake('sweep', 155, 'salvage completes an upload with a hole', closed),
   mistake('abort', 494, 'abort does not look again after its end', hiddenAfter('abortMultipartUpload', ['media'], 1)),
   mistake(DELETING, 1, 'purge believes that every upload is gone', () => ({ listParts: async () => undefined })),
   mistake(DELETING, 6, 'nobody sees an upload that no manifest names', answering(UPLOADS, { uploads: [] })),
@@ -344,7 +344,7 @@ export const MISTAKES: readonly Mistake[] = [
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 303, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 141, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 40, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   mistake('erase', 4841, 'erase ignores what could not be deleted', deleteFailuresIgnored),
