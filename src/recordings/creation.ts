@@ -46,16 +46,23 @@ export async function requireFirst(
   refusal: () => ServiceError,
 ): Promise<void> {
   for (let look = 1, claims = first; ; look += 1) {
-    // One that cannot decide any more has a manifest in the listing, or has none.
+    // One that had decided by then is in the listing, and was accepted. One that cannot decide any more is not.
     const rivals = claims.creations.filter(
-      (claim) => claim.recording !== ref.recording && isRival(claim) && mayDecide(before.storeTimeMs - claim.claimedMs),
+      (claim) =>
+        claim.recording !== ref.recording &&
+        isRival(claim) &&
+        !before.recording(claim.recording)?.objects.manifest &&
+        mayDecide(before.storeTimeMs - claim.claimedMs),
     );
     if (rivals.length === 0) return;
     const attempt = await bucket.attempt(ref);
     const stands = ({ recording }: Creation) =>
       attempt.recordings.filter(isKept).some(({ ref }) => ref.recording === recording);
     if (rivals.some(stands)) throw refusal();
-    const isOlderThere = rivals.some(({ recording }) => recording < ref.recording);
+    // One that is being deleted had decided.
+    const undecided = rivals.filter(({ recording }) => !attempt.recording(recording)?.objects.manifest);
+    if (undecided.length === 0) return;
+    const isOlderThere = undecided.some(({ recording }) => recording < ref.recording);
     if (look >= (isOlderThere ? MAX_LOOKS_AT_OLDER : MAX_LOOKS)) throw stillBeingCreated();
     claims = await bucket.queue.claims(ref);
   }

@@ -174,10 +174,15 @@ async function deleteOrDiscard(
     await bucket.removeKey(entry);
     return requireReceipt(context, ref);
   }
-  // A receipt by a wrong clock would be no proof.
-  requireRightClock(context, before);
   const isDecided = found.objects.deleting !== undefined;
-  if (!isDecided) await requireStill?.(found);
+  try {
+    // A receipt by a wrong clock would be no proof.
+    requireRightClock(context, before);
+    if (!isDecided) await requireStill?.(found);
+  } catch (error) {
+    await bucket.removeKey(entry);
+    throw error;
+  }
 
   forget(context, ref);
   const [attempt] = await together(

@@ -6,6 +6,7 @@ import { SECOND_MS } from '../model/durations.ts';
 import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
 import type { PlaybackLink } from '../model/recording.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
 import type { Caller, RecordingsContext } from './context.ts';
@@ -19,9 +20,13 @@ const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'recording-not-stored',
 ]);
 
+/** For so long after a listing a restriction or a deletion counts as simultaneous with the link. */
+const LISTING_COUNTS_MS = SECOND_MS;
+
 /**
  * Each call makes another link. Link or refusal, it is in the audit trail before the response: when that cannot be
- * written there is no link. What was restricted or deleted while it was written is refused, which is audited too. @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
+ * written there is no link. It is listed once more while the event is written, and again if that took longer than a second:
+ * what was restricted or deleted meanwhile is refused, which is audited too. @throws ServiceError `recording-not-stored`, `recording-restricted`, and as `readLive`.
  */
 export async function presignPlayback(
   context: RecordingsContext,
@@ -38,10 +43,12 @@ export async function presignPlayback(
     await content;
     const link = await presignPlaybackOf(context, live);
     if (!link) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
+    const elapsedMs = startStopwatch(context.now);
     await together(
       context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` }),
       readPlayable(context, ref),
     );
+    if (elapsedMs() > LISTING_COUNTS_MS) await readPlayable(context, ref);
     context.onEvent?.('link-issued', 1);
     return link;
   } catch (error) {

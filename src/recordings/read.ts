@@ -27,7 +27,7 @@ export interface LiveRecording {
  * deadline has passed and the sweeper has not come yet; `recording-unreadable`; `clock-skew`.
  */
 export async function readLive(context: RecordingsContext, ref: RecordingRef): Promise<LiveRecording> {
-  const reading = readManifest(context, ref);
+  const reading = findManifest(context, ref);
   // Whether there is one to be read, the listing says.
   reading.catch(() => {});
   const attempt = await new Bucket(context).attempt(ref);
@@ -39,7 +39,7 @@ export async function readLive(context: RecordingsContext, ref: RecordingRef): P
     const deadline = toIso(deadlineMs);
     throw new ServiceError('recording-expired', `The deadline of this recording was ${deadline}.`, { deadline });
   }
-  return { attempt, state, deadlineMs, manifest: await reading.catch(() => readManifest(context, ref)) };
+  return { attempt, state, deadlineMs, manifest: (await reading) ?? (await readManifest(context, ref)) };
 }
 
 async function absenceOf(context: RecordingsContext, ref: RecordingRef, state?: RecordingState): Promise<ServiceError> {
@@ -58,14 +58,20 @@ export async function readReceipt(context: RecordingsContext, ref: RecordingRef)
 
 /** From memory where it was read shortly before. @throws ServiceError as `readLive` */
 export async function readManifest(context: RecordingsContext, ref: RecordingRef): Promise<Manifest> {
+  const manifest = await findManifest(context, ref);
+  if (!manifest) throw await absenceOf(context, ref);
+  return manifest;
+}
+
+/** Undefined where there is none. @throws ServiceError `recording-unreadable` */
+async function findManifest(context: RecordingsContext, ref: RecordingRef): Promise<Manifest | undefined> {
   const known = context.manifestCache.get(recordingId(ref));
   if (known) return known;
   const manifest = await new Bucket(context).read(ref, 'manifest');
   if (manifest === 'unreadable') {
     throw new ServiceError('recording-unreadable', 'What is stored about this recording cannot be read.');
   }
-  if (!manifest) throw await absenceOf(context, ref);
-  context.manifestCache.set(recordingId(ref), manifest);
+  if (manifest) context.manifestCache.set(recordingId(ref), manifest);
   return manifest;
 }
 

@@ -41,7 +41,7 @@ test('all that can come of reading a file is the name of its container, or why i
   const mark: object = JSON.parse(
     Buffer.from((await service.context.store.get(recordingKey(ref, 'stored'))) ?? []).toString(),
   );
-  expect(Object.keys(mark).sort()).toEqual(['container', 'manifestEtag', 'media', 'parts', 'version']);
+  expect(Object.keys(mark).sort()).toEqual(['container', 'manifestEtag', 'media', 'parts', 'storedAt', 'version']);
 });
 
 /** Every member of a recording, and whence it comes. */

@@ -9,7 +9,7 @@ import { type Created, MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/cr
 import type { PresignedPart } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { createInterventions } from '../kit/interventions.ts';
-import { attemptPrefix, participantKey, recordingKey } from '../kit/keys.ts';
+import { attemptPrefix, recordingKey } from '../kit/keys.ts';
 import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
@@ -343,77 +343,95 @@ describe('a create with an Idempotency-Key', () => {
     }
   });
 
-  it.each([
-    ['never answers with a recording that may still be removed; afterwards only with the one that was kept', 0],
-    ['gives up when it took too long, and removes no recording that another call was answered with', 7 * MINUTE_MS],
-  ])('%s', async (_, lateMs) => {
+  /** Holds the manifest of the next creation before it is written. */
+  function holdManifest() {
+    const reached = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    store.watch('put', async (key) => {
+      if (!String(key).endsWith('/recording.json')) return;
+      store.watch('put', () => undefined);
+      reached.resolve();
+      await held.promise;
+    });
+    return { reached: reached.promise, release: () => held.resolve() };
+  }
+
+  it('never answers while another request may still write its manifest; afterwards only with that recording', async () => {
     const attempt = newAttempt();
-    const upload = store.holdNext('createMultipartUpload');
+    const held = holdManifest();
     const first = again(attempt);
-    await upload.reached;
-    const look = store.holdNext('list');
-    upload.release();
-    // It has written its manifest, and has not looked yet whether it is alone.
-    await look.reached;
-    api.service.clock.advance(lateMs);
-    const second = await again(attempt);
-    look.release();
-    const [made, refused] = lateMs === 0 ? [await first, second] : [second, await first];
-    expectProblem(refused, 409, 'recording-being-created');
+    await held.reached;
+    expectProblem(await again(attempt), 409, 'recording-being-created');
+    held.release();
+    const made = await first;
     expect(made.status).toBe(201);
     expect((await again(attempt)).body.recording).toEqual(made.body.recording);
     expect(await manifestsOf(attempt)).toHaveLength(1);
     expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
   });
 
-  it.each<[string, string, number, ProblemCode]>([
-    ['fails to give way', '/deleting', 503, 'store-unavailable'],
-    ['is too late to give way', 'due/', 409, 'recording-being-created'],
-  ])('is answered with what others were answered, and removes a slower try that %s', async (how, at, status, code) => {
+  it('gives up when it took too long, and leaves nothing but a queue entry', async () => {
     const attempt = newAttempt();
     const held = store.holdNext('createMultipartUpload');
     const slow = again(attempt);
     await held.reached;
+    api.service.clock.advance(4 * MINUTE_MS);
+    const made = await again(attempt);
+    held.release();
+    expectProblem(await slow, 409, 'recording-being-created');
+    expect(made.status).toBe(201);
+    expect(await manifestsOf(attempt)).toHaveLength(1);
+    expect(await api.service.keys(`participants/acme/${CREATE_BODY.participantId}/math/${attempt}/`)).toHaveLength(1);
+    expect((await again(attempt)).body.recording).toEqual(made.body.recording);
+  });
+
+  it.each<[string, boolean, number, ProblemCode]>([
+    ['deletes itself', false, 409, 'recording-being-created'],
+    ['fails to delete itself', true, 503, 'store-unavailable'],
+  ])('is answered with what others were answered; one whose manifest comes late %s', async (_, fails, status, code) => {
+    const attempt = newAttempt();
+    const held = holdManifest();
+    const slow = again(attempt);
+    await held.reached;
+    api.service.clock.advance(4 * MINUTE_MS);
     const { recording } = (await again(attempt)).body;
     store.watch('put', (key) => {
-      if (!String(key).includes(at)) return;
-      if (how.startsWith('fails')) throw new StoreError('unavailable', 'put', 'SlowDown');
-      api.service.clock.advance(MINUTE_MS);
+      if (fails && String(key).includes('/deleting')) throw new StoreError('unavailable', 'put', 'SlowDown');
     });
     held.release();
     expectProblem(await slow, status, code);
     store.watch('put', () => undefined);
-    for (const manifests of [2, 1]) {
-      expect((await again(attempt)).body.recording).toEqual(recording);
-      expect(await manifestsOf(attempt)).toHaveLength(manifests);
-      api.service.clock.advance(2 * HOUR_MS);
-    }
+    expect(await manifestsOf(attempt)).toHaveLength(fails ? 2 : 1);
+    expect((await again(attempt)).body.recording).toEqual(recording);
+    expect(await manifestsOf(attempt)).toHaveLength(1);
   });
 
   it.each([
     ['', (ms: number) => api.service.clock.advance(ms)],
     [', by a clock that was set back', (ms: number) => holdMonotonicClock().advance(ms)],
-  ])('is not answered by a try whose last write took long%s: another may be finished by now', async (_, pass) => {
+  ])('is not answered when its manifest took long%s: another may have been made by now', async (_, pass) => {
     const attempt = newAttempt();
     store.watch('put', (key) => {
-      if (String(key).startsWith('participants/')) pass(MINUTE_MS);
+      if (String(key).endsWith('/recording.json')) pass(3 * MINUTE_MS);
     });
     expectProblem(await again(attempt), 409, 'recording-being-created');
+    expect(await manifestsOf(attempt)).toHaveLength(0);
     store.watch('put', () => undefined);
     expect((await again(attempt)).status).toBe(201);
     expect(await manifestsOf(attempt)).toHaveLength(1);
   });
 
-  it('finishes what a first try left undone that died before its last write, and reports damage', async () => {
+  it('takes a first try for dead whose manifest never came, after three minutes, and reports damage', async () => {
     const attempt = newAttempt();
+    store.watch('put', (key) => {
+      if (String(key).endsWith('/recording.json')) throw new StoreError('unavailable', 'put', 'SlowDown');
+    });
+    expectProblem(await again(attempt), 503, 'store-unavailable');
+    store.watch('put', () => undefined);
+    expectProblem(await again(attempt), 409, 'recording-being-created');
+    api.service.clock.advance(4 * MINUTE_MS);
     const { body } = await again(attempt);
     const ref = { ...attemptOf(attempt), recording: body.recording.recordingId };
-    const marker = participantKey(CREATE_BODY.participantId, ref);
-    await api.service.store.delete([{ key: marker }]);
-    expectProblem(await again(attempt), 409, 'recording-being-created');
-    api.service.clock.advance(7 * MINUTE_MS);
-    expect((await again(attempt)).body.recording).toEqual(body.recording);
-    expect(await api.service.keys(marker)).toEqual([marker]);
     await api.service.store.put(recordingKey(ref, 'manifest'), Buffer.from('{'));
     api.service.context.manifestCache.clear();
     expectProblem(await again(attempt), 503, 'recording-unreadable');

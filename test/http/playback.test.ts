@@ -207,6 +207,7 @@ describe('a restriction', () => {
     const linking = link(stored);
     await held.reached;
     expect((await act(stored)).status).toBe(200);
+    api.service.clock.advance(2 * SECOND_MS);
     held.release();
     expectProblem(await linking, status, code);
     expect(await logOf(stored)).toContainEqual(expect.objectContaining({ event: 'link-refused', detail: code }));

@@ -159,10 +159,11 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
       'http.route': RECORDINGS,
       'http.response.status_code': 201,
     });
-    const calls = ['List', 'Put', 'Put', 'CreateMultipartUpload', 'Put', 'List', 'Put'].map((call) =>
+    const calls = ['CreateMultipartUpload', 'List', 'List', 'Put', 'Put', 'Put'].map((call) =>
       call.replace('List', 'ListObjectsV2').replace('Put', 'PutObject'),
     );
-    expect(namesUnder(created)).toEqual(calls.map((name) => `S3/${name}`));
+    // Some of them at the same time.
+    expect(namesUnder(created).toSorted()).toEqual(calls.map((name) => `S3/${name}`));
     const put = collector.spans.find(({ name, traceId }) => name === 'S3/PutObject' && traceId === TRACE);
     expect(put?.attributes).toEqual({ 'rpc.system': 'aws-api', 'rpc.service': 'S3', 'rpc.method': 'PutObject' });
     // Nanoseconds as text; all of the same length, so they sort as numbers do.
@@ -182,7 +183,9 @@ describe('a service in use, with traces, webhooks and a schedule', () => {
     const notFound = find(`GET ${RECORDINGS}/{recording}`, 404);
     expect(notFound.failed).toBe(false);
     const refused = collector.spans.filter(({ parentSpanId, failed }) => parentSpanId === notFound.spanId && failed);
-    expect(refused).toMatchObject([{ kind: CLIENT, attributes: { 'error.type': 'NoSuchKey' } }]);
+    // Neither a manifest nor a receipt.
+    const missing = { kind: CLIENT, attributes: { 'error.type': 'NoSuchKey' } };
+    expect(refused).toMatchObject([missing, missing]);
 
     // The self-test and probes are not part of any request.
     const ids = new Set(collector.spans.map(({ spanId }) => spanId));
@@ -286,7 +289,13 @@ describe('a service', () => {
     expect(report).toMatchObject({ dryRun: false, requests: expect.any(Number), ...counts });
     // Recordings that will be deleted unassessed: the sweep wrote an event, and a scrape makes the service look.
     const dueSoon = 'proctoring_due_soon_unassessed';
-    await until(async () => (await scrape(installation)).get(dueSoon) === 1);
+    await until(async () => {
+      // The first sweep after the grace period moves the entry of a new recording to its deadline.
+      installation.env.OTEL_TRACES_EXPORTER = 'none';
+      await installation.run('sweep');
+      delete installation.env.OTEL_TRACES_EXPORTER;
+      return (await scrape(installation)).get(dueSoon) === 1;
+    });
     expect([...(await scrape(installation)).keys()].filter((name) => name.startsWith('proctoring_sweep_'))).toEqual([]);
     await until(() => receiver.received.some(({ type }) => type === 'recording.due-soon'));
 

@@ -57,10 +57,11 @@ test('the sweeps of serve read the end of a long queue in the first of an hour a
 describe('the report', () => {
   test('warns before a loss, reports what would be deleted and what stays due; the exit code is 1 while something is overdue', async () => {
     const interventions = createInterventions();
-    const recover = interventions.failOn('delete', '');
     const service = startTestService({ policy: { unassessedMs: 2 * DAY_MS }, wrap: interventions.wrap });
     await service.record();
     service.clock.advance(2 * HOUR_MS);
+    await service.sweep();
+    const recover = interventions.failOn('delete', '');
     const { written, of } = terminal();
     expect(await reportSweep(() => service.sweep(), of(false))).toBe(0);
     expect(written.pop()).toMatch(/^Warning: 1 unassessed recording of acme will be deleted within 72 hours/m);
