@@ -34,19 +34,28 @@ export const examStart: Figure = {
   stores: ['embedded', 'ceph'],
   measure: async ({ store, short, say }) => {
     const size = short
-      ? { candidates: 40, arrivalMs: 4000, due: 50 }
+      ? { candidates: 20, arrivalMs: 1000, due: 20 }
       : { candidates: 2000, arrivalMs: 60_000, due: 10_000 };
     const { candidates, arrivalMs, due } = size;
+    const tell = (rushed: Rush) => {
+      const [p50, p99] = [0.5, 0.99].map((share) => (quantile(rushed.creationsMs, share) / 1000).toFixed(1));
+      say(`  ${rushed.failed} failed; creations: p50 ${p50} s, p99 ${p99} s; ${refusedOf(rushed)} responses 503`);
+    };
     say('on a plain store');
     const plain = await onPlainStore(store, size);
+    tell(plain.rushed);
     say('on a throttled store');
     const throttled = await onThrottledStore(store, size, 'throttled');
+    tell(throttled);
     say('a plain server on the throttled store');
     const peer = await byPlainServer(store, size, plain.perCreation);
+    tell(peer);
     say(`on a throttled store, beside a sweep of ${due} due recordings in the same process`);
     const besideOwn = await besideSweep(store, size, 'serve');
+    tell(besideOwn);
     say(`on a throttled store, beside a sweep of ${due} due recordings in a process of its own`);
     const besideOther = await besideSweep(store, size, 'sweep');
+    tell(besideOther);
     return {
       measurements: [
         ...plain.measurements,
@@ -128,11 +137,11 @@ async function onPlainStore(store: Store, size: Size) {
   // Each reading begins the next one's window.
   await service.metric(EVENT_LOOP);
   const cpuBefore = await service.cpuSeconds();
-  const result = await rush(proxy, size, candidatesOf(service, 'plain'));
+  const rushed = await rush(proxy, size, candidatesOf(service, 'plain'));
   const cpuMs = ((await service.cpuSeconds()) - cpuBefore) * 1000;
   const lagMs = (await service.metric(EVENT_LOOP)) * 1000;
   const { residentMib } = await service.memory();
-  const { failed, creationsMs, partUrlsMs, requests } = result;
+  const { failed, creationsMs, partUrlsMs, requests } = rushed;
   const what = (name: string) => `plain store: ${name}`;
   const measurements: Measurement[] = [
     { what: what('candidates that failed'), unit: '', ours: failed, goal: noMore(failed, 0) },
@@ -143,7 +152,7 @@ async function onPlainStore(store: Store, size: Size) {
     { what: what('event loop delay of the service, p99'), unit: 'ms', ours: lagMs },
     { what: what('memory of the service after the run'), unit: 'MiB', ours: residentMib },
   ];
-  return { measurements, perCreation };
+  return { measurements, perCreation, rushed };
 }
 
 async function onThrottledStore(store: Store, size: Size, exam: string): Promise<Rush> {

@@ -23,7 +23,7 @@ export const oldAndNew: Figure = {
     if (baseline === undefined) throw new Error('--baseline names no folder');
     await using ours = await Version.start(MAIN);
     await using theirs = await Version.start(join(baseline, 'dist', 'main.js'));
-    const [recordings, rounds] = short ? [4, 1] : [100, 7];
+    const [recordings, rounds] = short ? [4, 1] : [60, 5];
     const measurements: Measurement[] = [];
     for (const [what, everyMs] of [
       ['part URLs in immediate succession', 0],

@@ -18,14 +18,17 @@ const app = express();
 app.get('/ready', (_req, res) => {
   res.json({});
 });
-app.post('/recordings/:attempt', async (req, res) => {
-  const prefix = `plain/${req.params.attempt}/`;
+app.post('/recordings/:attempt', (req, res, next) => {
+  create(`plain/${req.params.attempt}/`).then((uploadId) => res.status(201).json({ uploadId }), next);
+});
+app.listen(Number(PORT), '127.0.0.1');
+
+async function create(prefix: string): Promise<string | undefined> {
   const at = { Bucket: S3_BUCKET, Key: `${prefix}media` };
   await client.send(new ListObjectsV2Command({ Bucket: S3_BUCKET, Prefix: prefix }));
   for (let object = 1; object <= objects; object += 1) {
     await client.send(new PutObjectCommand({ ...at, Key: `${prefix}${object}`, Body: '{}' }));
   }
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(at));
-  res.status(201).json({ uploadId: UploadId });
-});
-app.listen(Number(PORT), '127.0.0.1');
+  return UploadId;
+}
