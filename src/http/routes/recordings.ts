@@ -98,13 +98,7 @@ export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/re
   perDay: DELETIONS,
   query: eraseQuery,
   success: { description: 'The receipt.', schema: receipt },
-  problems: [
-    'reason-not-allowed',
-    'recording-being-created',
-    'recording-restricted',
-    'recording-unreadable',
-    'clock-skew',
-  ],
+  problems: ['reason-not-allowed', 'recording-restricted', 'recording-unreadable', 'clock-skew'],
   async handle({ ctx, principal, caller, ref, query }) {
     if (principal.scopes.has('privacy:manage')) return eraseRecording(ctx, caller, ref, query.reason);
     requireWithdrawal(principal, query.reason);

@@ -212,14 +212,7 @@ export const abort = operation('post', '/v1/exams/{exam}/attempts/{attempt}/reco
   urgency: 'upload',
   perDay: DELETIONS,
   success: { status: 204, description: 'Nothing of the upload is left.', schema: z.void() },
-  problems: [
-    'recording-deleted',
-    'recording-unreadable',
-    'recording-stored',
-    'recording-restricted',
-    'recording-being-created',
-    'clock-skew',
-  ],
+  problems: ['recording-deleted', 'recording-unreadable', 'recording-stored', 'recording-restricted', 'clock-skew'],
   handle: ({ ctx, caller, ref }) => abortRecording(ctx, caller, ref),
 });
 
