@@ -33,9 +33,11 @@ export const partUrls: Figure = {
         ),
       companion: () => load(companion.url, [companionRequest(parts)], parts),
     });
-    say('to warm up');
-    await byTurns(short ? 1 : 3, contestants(1));
-    await byTurns(1, contestants(100));
+    if (!short) {
+      say('to warm up');
+      await byTurns(3, contestants(1));
+      await byTurns(1, contestants(100));
+    }
     say(`one a request, ${rounds} alternating rounds`);
     const one = await byTurns(rounds, contestants(1));
     say(`a hundred a request, ${rounds} alternating rounds`);
