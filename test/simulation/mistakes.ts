@@ -250,7 +250,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('erase', 1, 'erase writes no audit event', withoutPut('audit')),
   mistake('abort', 36, 'abort writes no audit event', withoutPut('audit')),
   mistake('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
-  mistake('assess', 52, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
+  mistake('assess', 5, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
   mistake('sweep', 20, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 2, 'sweep writes no index of receipts', withoutPut('due-receipts')),
   mistake('erase', 18, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
@@ -311,29 +311,22 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('create', 6, 'create does not see an assessment', hidden('assessed')),
   mistake('create', 17, 'create ignores its key', othersHidden()),
   mistake('create', 127, 'create does not look whether another try has begun', othersHidden({ isFirstShown: true })),
-  mistake('create', 1, 'create counts a manifest that came late', {
-    listing: ({ objects }) => ({
-      objects: objects.map((object) => (kindOf(object.key) === 'manifest' ? { ...object, lastModifiedMs: 0 } : object)),
-    }),
-  }),
   mistake('create', 180, 'create does not look how long it took', {
     service: ({ now }) => {
       const atMs = now();
       return { now: () => atMs };
     },
   }),
-  mistake('create', 1, 'create has its manifest sent again', (store) => ({ put: (key, body) => store.put(key, body) })),
-  mistake('assess', 1, 'assess sees no claims', hidden('due-attempt')),
   mistake('sweep', 1, 'sweep writes no due entries', withoutPut('due-attempt')),
   // Pages and times.
   mistake('sweep', 1, 'sweep ends with the first page of the queue', onePage('due/')),
-  mistake('sweep', 5, 'an attempt is seen up to its first page', onePage(ATTEMPTS_PREFIX)),
-  mistake('complete', 4, 'completion sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
-  mistake('assess', 79, 'assess sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
+  mistake('sweep', 10, 'an attempt is seen up to its first page', onePage(ATTEMPTS_PREFIX)),
+  mistake('complete', 5, 'completion sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
+  mistake('assess', 87, 'assess sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake(SHOWING, 179, 'those who read see the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake(DELETING, 9, 'sweep sees the first page of versions', answering('listVersions', { cursor: undefined })),
   mistake(DELETING, 9, 'purge keeps old versions', () => ({ isVersioned: async () => false })),
-  mistake('sweep', 1665, 'sweep deletes young due entries too', {
+  mistake('sweep', 95, 'sweep deletes young due entries too', {
     listing: ({ objects }) => ({
       objects: objects.map((object) =>
         kindOf(object.key) === 'due-attempt' ? { ...object, lastModifiedMs: object.lastModifiedMs - DAY_MS } : object,
@@ -347,7 +340,6 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 16, 'sweep comes three days too early', { command: () => ({ leadMs: 4 * DAY_MS }) }),
   mistake('sweep', 4, 'sweep comes a day too late', { command: () => ({ leadMs: 0 }) }),
   mistake('sweep', 2, 'sweep does not know what a tenant agreed', { command: everyTenantAlike }),
-  mistake('create', 2, 'create does not know what a tenant agreed', { service: everyTenantAlike }),
   mistake('assess', 3, 'assess does not know what a tenant agreed', { service: everyTenantAlike }),
   mistake(SHOWING, 19, 'a recording can be read past its deadline', { service: laterPolicy }),
   mistake('complete', 2, 'a completion past the deadline is kept', { service: laterPolicy }),
@@ -358,16 +350,15 @@ export const MISTAKES: readonly Mistake[] = [
   }),
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('assess', 37, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 141, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
-  mistake('sweep', 40, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
+  mistake('assess', 141, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
+  mistake('sweep', 187, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 246, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
-  mistake('erase', 4841, 'erase ignores what could not be deleted', deleteFailuresIgnored),
   // The logs of receipts.
-  mistake('sweep', 17, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
+  mistake('sweep', 117, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
   mistake(
     'sweep',
-    1277,
+    2877,
     'sweep takes what is young into the log',
     submissions(({ lastModifiedMs }) => lastModifiedMs - DAY_MS),
   ),
@@ -391,7 +382,7 @@ export const MISTAKES: readonly Mistake[] = [
       return store.put(key, body);
     },
   })),
-  mistake('sweep', 218, 'sweep skips a submission that it could not read', (store) => ({
+  mistake('sweep', 559, 'sweep skips a submission that it could not read', (store) => ({
     get: (key) => (kindOf(key) === 'log-queue' ? store.get(key).catch(() => Buffer.from('x')) : store.get(key)),
   })),
   mistake('sweep', 1, 'sweep writes bundles after the head that counts them', putAfter('log-entries', 'log-head')),
@@ -400,8 +391,8 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
-  mistake('sweep', 351, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
-  mistake(DELETING, 57, 'purge submits no receipt that another has written', (store) => {
+  mistake('sweep', 227, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake(DELETING, 80, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {
       async put(key, ...rest) {
