@@ -32,7 +32,7 @@ RULES = {
     'claims_kept': 'a sweep leaves claims alone that are within the grace period',
 }
 DONE, CRASHED = 99, 98
-MIXES = [m.split() for m in ('create complete assess sweep', 'create complete erase sweep', 'create assess sweep sweep', 'create assess assess sweep')]
+MIXES = [m.split() for m in ('create complete assess sweep', 'create complete erase sweep', 'create assess sweep sweep', 'create assess assess sweep', 'create erase sweep sweep')]
 LARGER = [m.split() for m in ('create complete assess erase sweep', 'create complete erase sweep sweep', 'create complete erase erase sweep', 'create complete assess sweep sweep')]
 CLOCKS = (1, 2), (2, 1), (1, 1), (2, 0), (1, 0)
 
