@@ -14,6 +14,7 @@ import {
   refusalOf,
   STORE_CONCURRENCY,
 } from '../objectstore/object-store.ts';
+import { isStoreError } from '../objectstore/store-error.ts';
 import { Attempt, type RecordingState } from './attempt.ts';
 import { listByCommonPrefix } from './common-listing.ts';
 import { creationClaim, DeletionQueue } from './deletion-queue.ts';
@@ -331,9 +332,16 @@ export class Bucket {
     return this.#targetsOf(creationClaim(ref, participant));
   }
 
-  /** Deletes the claim of a creation that has ended without a recording. @throws StoreError */
-  removeClaim(participant: string, ref: RecordingRef): Promise<void> {
-    return this.removeKey(creationClaim(ref, participant));
+  /**
+   * Deletes entries of the deletion queue that lead to nothing: their request wrote nothing else, or took it back. A sweep
+   * deletes those for which the store fails.
+   */
+  async takeBackEntries(keys: readonly string[]): Promise<void> {
+    try {
+      if (keys.length > 0) await this.removeKeys(keys, () => {});
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+    }
   }
 
   async #targetsOf(key: string): Promise<DeleteTarget[]> {

@@ -8,7 +8,6 @@ import { deletableFromMs, MAX_RETENTION_MS } from '../model/retention.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
-import { isStoreError } from '../objectstore/store-error.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { mayDecide, stillBeingCreated } from './creation-time.ts';
 import { deleteRecording } from './delete.ts';
@@ -74,20 +73,11 @@ export async function assessAttempt(
     requireConfirmed(context, attempt, completedAtMs, confirmed);
     await announce(context, caller, attempt, completedAtMs, confirmed.size);
     written.delete(entry);
-    const later = await writeAssessment(bucket, attempt, completedAtMs, () => drop(bucket, written));
+    const later = await writeAssessment(bucket, attempt, completedAtMs, () => bucket.takeBackEntries([...written]));
     written.clear();
     return toAssessment(context, later, Math.min(completedAtMs, later.assessedAtMs ?? completedAtMs));
   } finally {
-    await drop(bucket, written);
-  }
-}
-
-/** What stays is deleted by a sweep. */
-async function drop(bucket: Bucket, keys: ReadonlySet<string>): Promise<void> {
-  try {
-    if (keys.size > 0) await bucket.removeKeys([...keys], () => {});
-  } catch (error) {
-    if (!isStoreError(error)) throw error;
+    await bucket.takeBackEntries([...written]);
   }
 }
 

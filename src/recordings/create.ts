@@ -2,9 +2,10 @@
 
 import { type Attempt, emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
+import { creationClaim } from '../bucket/deletion-queue.ts';
 import { type Consent, idsOf, type Manifest } from '../bucket/documents.ts';
 import { ServiceError } from '../model/errors.ts';
-import { type AttemptRef, newRecordingId } from '../model/ids.ts';
+import { type AttemptRef, newRecordingId, type RecordingRef } from '../model/ids.ts';
 import { formatRecordingType, namesOf, readRecordingType } from '../model/media-type.ts';
 import { MAX_PART_NUMBER, maxPartsFor } from '../model/parts.ts';
 import type { Recording, RecordingKind } from '../model/recording.ts';
@@ -13,8 +14,8 @@ import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
 import { consentAt } from './consent.ts';
 import { type Caller, type RecordingsContext, rememberOpenUpload, type UploadSettings } from './context.ts';
-import { type Beginning, dropClaim, type Seen, takeBack } from './creation.ts';
-import { mayBeRunning, requireInTime, stillBeingCreated } from './creation-time.ts';
+import { type Beginning, mayBeAnswered, type Seen, takeBack } from './creation.ts';
+import { isTooLate, mayBeRunning, stillBeingCreated } from './creation-time.ts';
 import { discardRecording } from './delete.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
@@ -89,11 +90,8 @@ export async function createRecording(
   const { uploadId, claimedMs } = await prepare(context, bucket, own, input, before, async (seen) => {
     if (isBeingAssessed(seen)) throw beingAssessed();
     if (keyed) await requireAlone(bucket, own, keyed, seen);
-    if (input.isOfOneParticipant) {
-      await requireOwnAttempt(context, before, participantId);
-      await requireOnlyParticipant(bucket, own, seen);
-    }
-    requireInTime(elapsedMs);
+    if (input.isOfOneParticipant) await requireOnlyParticipant(bucket, own, seen);
+    if (isTooLate(elapsedMs)) throw stillBeingCreated();
   });
   const manifest: Manifest = {
     version: 1,
@@ -108,11 +106,9 @@ export async function createRecording(
     uploadId,
   };
   await bucket.putManifest(own.ref, manifest);
-  try {
-    requireInTime(elapsedMs);
-  } catch (error) {
-    await discardRecording(context, own.ref, { actor: 'service' });
-    throw error;
+  if (isTooLate(elapsedMs)) {
+    await discardIfLate(context, bucket, own.ref, manifest);
+    throw stillBeingCreated();
   }
   rememberOpenUpload(context, own.ref, { manifest, deadlineMs: before.deadlineMs(own.ref) });
   context.onEvent?.('recording-created', 1);
@@ -133,7 +129,7 @@ async function begin<T>(
     isAdmitted = earlier === undefined;
     return { before, earlier };
   } finally {
-    if (!isAdmitted) await dropClaim(bucket, own);
+    if (!isAdmitted) await bucket.takeBackEntries([creationClaim(own.ref, own.participantId)]);
   }
 }
 
@@ -151,23 +147,47 @@ async function prepare(
 ): Promise<{ readonly uploadId: string; readonly claimedMs: number }> {
   let isAnswered = false;
   try {
-    const [claims, uploadId] = await together(
+    const [claims, uploadId, , refusal] = await together(
       bucket.queue.claims(own.ref),
       context.store.createMultipartUpload(bucket.mediaKey(own.ref), { contentType, cacheControl: NEVER_CACHED }),
       bucket.putParticipant(own.participantId, own.ref),
-      // Its refusal comes with the decision; the manifests that it reads are in memory then.
-      isOfOneParticipant && requireOwnAttempt(context, before, own.participantId).catch(() => {}),
+      isOfOneParticipant && refusalOf(requireOwnAttempt(context, before, own.participantId)),
     );
     isAnswered = true;
+    if (refusal) throw refusal;
     const claim = claims.creations.find(({ recording }) => recording === own.ref.recording);
     if (!claim) throw stillBeingCreated();
-    const { claimedMs } = claim;
-    await decide({ claimedMs, before, claims });
-    return { uploadId, claimedMs };
+    await decide({ before, claims });
+    return { uploadId, claimedMs: claim.claimedMs };
   } catch (error) {
     await takeBack(bucket, own, isAnswered, context.now());
     throw error;
   }
+}
+
+/** The refusal as a value: what else is under way then has been answered too. */
+async function refusalOf(check: Promise<void>): Promise<ServiceError | undefined> {
+  try {
+    await check;
+    return undefined;
+  } catch (error) {
+    if (error instanceof ServiceError) return error;
+    throw error;
+  }
+}
+
+/**
+ * The reply to its manifest came late. Whether the manifest did too is told by the store's dates, as to every other request:
+ * if it came in time, another one may have been answered with this recording.
+ */
+async function discardIfLate(
+  context: RecordingsContext,
+  bucket: Bucket,
+  ref: RecordingRef,
+  manifest: Manifest,
+): Promise<void> {
+  const state = await bucket.recording(ref);
+  if (state && !mayBeAnswered(state, manifest)) await discardRecording(context, ref, { actor: 'service' });
 }
 
 function requireRoom({ recordings }: Attempt): void {

@@ -26,16 +26,18 @@ export function mayDecide(ageMs: number): boolean {
 }
 
 /**
- * Whether a manifest came too late for its creation to be answered with it, while others may have taken that for dead.
+ * Whether a manifest came too late for its creation to be answered with it, while others may have taken that for dead. No
+ * creation lasts longer than a request: a manifest with a later date was given it by something else, as by a restore.
  * @param claimedMs when the creation was claimed, and `writtenMs` when the manifest was written, by the store's clock
  */
 export function isLate(claimedMs: number, writtenMs: number): boolean {
-  return writtenMs - claimedMs > DECIDES_WITHIN_MS + CUT_MS;
+  const elapsedMs = writtenMs - claimedMs;
+  return elapsedMs > DECIDES_WITHIN_MS + CUT_MS && mayBeRunning(elapsedMs);
 }
 
-/** @throws ServiceError `recording-being-created` when other requests may take the creation for dead */
-export function requireInTime(elapsedMs: () => number): void {
-  if (elapsedMs() > DECIDES_WITHIN_MS) throw stillBeingCreated();
+/** Whether other requests may have taken a creation for dead that began then. */
+export function isTooLate(elapsedMs: () => number): boolean {
+  return elapsedMs() > DECIDES_WITHIN_MS;
 }
 
 export function stillBeingCreated(): ServiceError {

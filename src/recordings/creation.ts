@@ -1,7 +1,7 @@
 // A creation before its manifest: it has claimed its recording, and gives way to another one, or takes everything back.
-import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, emptyState, isKept, type RecordingState } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import type { Claims, Creation } from '../bucket/deletion-queue.ts';
+import { type Claims, type Creation, creationClaim } from '../bucket/deletion-queue.ts';
 import type { Manifest } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
 import type { ServiceError } from '../model/errors.ts';
@@ -19,8 +19,6 @@ export interface Beginning {
 
 /** What a creation knows of the others in its attempt. */
 export interface Seen {
-  /** When its claim was written, by the store's clock. */
-  readonly claimedMs: number;
   /** Listed while its claim was written. */
   readonly before: Attempt;
   /** Read after its claim was written. */
@@ -36,7 +34,7 @@ const MAX_LOOKS_AT_OLDER = 3;
  * no manifest while it sees one that may still write its own; the older one waits longer. So at most one is left, as a rule
  * the oldest, or none where one died.
  * @param isRival whether a creation may not stand beside its own
- * @throws ServiceError `refusal` when another one stands, `recording-being-created`
+ * @throws ServiceError `refusal` when another one has its manifest, `recording-being-created`
  */
 export async function requireFirst(
   bucket: Bucket,
@@ -56,35 +54,23 @@ export async function requireFirst(
     );
     if (rivals.length === 0) return;
     const attempt = await bucket.attempt(ref);
-    const stands = ({ recording }: Creation) =>
-      attempt.recordings.filter(isKept).some(({ ref }) => ref.recording === recording);
-    if (rivals.some(stands)) throw refusal();
+    const rivalStates = rivals.map(
+      ({ recording }) => attempt.recording(recording) ?? emptyState({ ...ref, recording }),
+    );
+    if (rivalStates.some(isKept)) throw refusal();
     // One that is being deleted had decided.
-    const undecided = rivals.filter(({ recording }) => !attempt.recording(recording)?.objects.manifest);
+    const undecided = rivalStates.filter(({ objects }) => !objects.manifest);
     if (undecided.length === 0) return;
-    const isOlderThere = undecided.some(({ recording }) => recording < ref.recording);
+    const isOlderThere = undecided.some((state) => state.ref.recording < ref.recording);
     if (look >= (isOlderThere ? MAX_LOOKS_AT_OLDER : MAX_LOOKS)) throw stillBeingCreated();
     claims = await bucket.queue.claims(ref);
   }
 }
 
-/**
- * Whether a recording counts for creations: it is held, and its own creation may have been answered with it.
- * @param manifest of the recording
- */
-export function counts({ objects }: RecordingState, { claimedAt }: Manifest): boolean {
-  if (claimedAt === undefined) return true;
+/** Whether a creation may have been answered with this recording. */
+export function mayBeAnswered({ objects }: RecordingState, { claimedAt }: Manifest): boolean {
+  if (claimedAt === undefined || objects.media) return true;
   return !isLate(Date.parse(claimedAt), objects.manifest?.lastModifiedMs ?? Number.NaN);
-}
-
-/** Takes back the claim of a creation that has written nothing else. */
-export async function dropClaim(bucket: Bucket, { ref, participantId }: Beginning): Promise<void> {
-  try {
-    await bucket.removeClaim(participantId, ref);
-  } catch (error) {
-    // A sweep deletes it.
-    if (!isStoreError(error)) throw error;
-  }
 }
 
 /**
@@ -101,11 +87,12 @@ export async function takeBack(
   try {
     const isGone = isAnswered && (await isTakenBack(bucket, { ref, participantId }));
     if (!isGone) await bucket.queue.enqueueCreation(ref, participantId, nowMs);
-    await bucket.removeClaim(participantId, ref);
   } catch (error) {
     // Its claim stays, which is an entry of the queue itself.
-    if (!isStoreError(error)) throw error;
+    if (isStoreError(error)) return;
+    throw error;
   }
+  await bucket.takeBackEntries([creationClaim(ref, participantId)]);
 }
 
 async function isTakenBack(bucket: Bucket, { ref, participantId }: Beginning): Promise<boolean> {

@@ -20,7 +20,7 @@ export const WITHOUT_MEDIA = 'it was not stored';
 
 /**
  * The privacy desk's erasure (policy 9.1), of a restricted recording too. Safe to repeat: it returns the same receipt.
- * @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`.
+ * @throws ServiceError `recording-not-found`, `recording-unreadable`, `clock-skew`.
  */
 export async function eraseRecording(
   context: RecordingsContext,
@@ -87,8 +87,8 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
   await requireStill(state);
   let isEmpty = false;
   if (state && isKept(state)) {
-    const { uploadId } = await readManifest(context, ref);
-    isEmpty = await hasNoPart(context, bucket, ref, uploadId);
+    const manifest = await readManifest(context, ref);
+    isEmpty = await hasNoPart(context, ref, manifest);
     if (!isEmpty) {
       // Before the parts go, which nothing brings back.
       await bucket.queue.enqueue(ref, context.now());
@@ -96,7 +96,7 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
       await requireStill(await bucket.recording(ref));
     }
     // A completion that is running has either won by now, and is seen, or finds no upload any more.
-    await context.store.abortMultipartUpload(bucket.mediaKey(ref), uploadId);
+    await context.store.abortMultipartUpload(bucket.mediaKey(ref), manifest.uploadId);
     await requireNotStored(bucket, ref);
   }
   if (isEmpty) await discardRecording(context, ref, { actor, requireStill });
@@ -104,13 +104,13 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
 }
 
 /** Whether the store says so: an upload that it does not know any more had parts, for all that is known. */
-async function hasNoPart(
-  { store }: RecordingsContext,
-  bucket: Bucket,
+export async function hasNoPart(
+  context: RecordingsContext,
   ref: RecordingRef,
-  uploadId: string,
+  { uploadId }: Manifest,
 ): Promise<boolean> {
-  return (await store.listParts(bucket.mediaKey(ref), uploadId))?.length === 0;
+  const key = new Bucket(context).mediaKey(ref);
+  return (await context.store.listParts(key, uploadId))?.length === 0;
 }
 
 async function requireNotStored(bucket: Bucket, ref: RecordingRef): Promise<RecordingState | undefined> {
@@ -130,7 +130,7 @@ interface DeletionRequest {
   readonly announce?: (hasMedia: boolean) => Promise<void>;
 }
 
-/** @throws ServiceError `recording-not-found`, `recording-being-created`, `recording-unreadable`, `clock-skew`; StoreError */
+/** @throws ServiceError `recording-not-found`, `recording-unreadable`, `clock-skew`; StoreError */
 export async function deleteRecording(
   context: RecordingsContext,
   ref: RecordingRef,
@@ -170,8 +170,7 @@ async function deleteOrDiscard(
   const found = before.recording(ref.recording);
   // The intent alone: the last request of an earlier deletion failed, and this one finishes it.
   if (!found?.objects.manifest && !found?.objects.deleting) {
-    // Nothing is left for it to lead to.
-    await bucket.removeKey(entry);
+    await bucket.takeBackEntries([entry]);
     return requireReceipt(context, ref);
   }
   const isDecided = found.objects.deleting !== undefined;
@@ -180,7 +179,7 @@ async function deleteOrDiscard(
     requireRightClock(context, before);
     if (!isDecided) await requireStill?.(found);
   } catch (error) {
-    await bucket.removeKey(entry);
+    await bucket.takeBackEntries([entry]);
     throw error;
   }
 

@@ -9,9 +9,9 @@ import { type AttemptRef, newRecordingId, type RandomBytes } from '../model/ids.
 import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
 import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
-import { type Beginning, counts, requireFirst, type Seen } from './creation.ts';
+import { type Beginning, mayBeAnswered, requireFirst, type Seen } from './creation.ts';
 import { stillBeingCreated } from './creation-time.ts';
-import { discardRecording } from './delete.ts';
+import { discardRecording, hasNoPart } from './delete.ts';
 import { readManifest } from './read.ts';
 
 /** 96 bits identify the key; 32 stay random, so that two tries in one millisecond never get one id. */
@@ -43,7 +43,7 @@ interface KeyedInput {
 
 /**
  * What an earlier request with the same key made, and was not deleted since. Its manifest shows that it had decided. One
- * that came too late does not count, and is given up.
+ * that came too late does not count, and is given up if no part of it has arrived.
  * @throws ServiceError `idempotency-key-reused` when that one was about something else; `recording-unreadable`;
  * `recording-being-created` when it is being deleted
  */
@@ -59,8 +59,10 @@ export async function findEarlierTry(
       if (error instanceof ServiceError && error.code !== 'recording-unreadable') throw stillBeingCreated();
       throw error;
     });
-    if (counts(state, manifest)) earlier ??= { state, manifest };
-    else await discardRecording(context, state.ref, { actor: 'service' });
+    if (mayBeAnswered(state, manifest)) earlier ??= { state, manifest };
+    else if (await hasNoPart(context, state.ref, manifest)) {
+      await discardRecording(context, state.ref, { actor: 'service' });
+    }
   }
   if (earlier) requireSameInput(earlier.manifest, input);
   return earlier;

@@ -3,7 +3,7 @@ import { type Attempt, isKept } from '../bucket/attempt.ts';
 import type { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingsContext } from './context.ts';
-import { type Beginning, counts, requireFirst, type Seen } from './creation.ts';
+import { type Beginning, mayBeAnswered, requireFirst, type Seen } from './creation.ts';
 import { readManifest } from './read.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function requireOwnAttempt(
     const manifest = await readManifest(context, state.ref).catch((error: unknown) => {
       if (!(error instanceof ServiceError)) throw error;
     });
-    if (!manifest || !counts(state, manifest)) continue;
+    if (!manifest || !mayBeAnswered(state, manifest)) continue;
     if (manifest.participantId === participantId) return;
     throw ofAnother();
   }

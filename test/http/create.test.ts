@@ -4,13 +4,15 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type { ErrorCode as ProblemCode } from '../../src/model/errors.ts';
 import { createdAtOf, newRecordingId } from '../../src/model/ids.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { type Created, MAX_RECORDINGS_AN_ATTEMPT } from '../../src/recordings/create.ts';
 import type { PresignedPart } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
-import { createInterventions } from '../kit/interventions.ts';
+import { createInterventions, replacing } from '../kit/interventions.ts';
 import { attemptPrefix, recordingKey } from '../kit/keys.ts';
 import { holdMonotonicClock } from '../kit/monotonic.ts';
+import { uploadParts } from '../kit/service.ts';
 import { type Api, CREATE_BODY, type CreatedRecording, newAttempt, startApi } from './api.ts';
 import { expectProblem } from './expectations.ts';
 
@@ -406,20 +408,78 @@ describe('a create with an Idempotency-Key', () => {
     expect(await manifestsOf(attempt)).toHaveLength(1);
   });
 
+  it('keeps a recording whose manifest came in time, however late the reply: another was answered with it', async () => {
+    const reached = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const wrap = (inner: ObjectStore) =>
+      replacing(inner, 'put', /recording\.json$/, async (go) => {
+        await go();
+        reached.resolve();
+        await held.promise;
+      });
+    const own = await startApi({ wrap });
+    const path = pathOf(newAttempt());
+    const begin = () => own.call('post', path, { body: CREATE_BODY, headers: { 'Idempotency-Key': 'k' } });
+    const slow = begin();
+    await reached.promise;
+    const made = await begin();
+    expect(made.status).toBe(201);
+    own.service.clock.advance(3 * MINUTE_MS);
+    held.resolve();
+    expectProblem(await slow, 409, 'recording-being-created');
+    expect((await own.call('get', String(made.headers.location))).status).toBe(200);
+  });
+
   it.each([
-    ['', (ms: number) => api.service.clock.advance(ms)],
-    [', by a clock that was set back', (ms: number) => holdMonotonicClock().advance(ms)],
-  ])('is not answered when its manifest took long%s: another may have been made by now', async (_, pass) => {
+    ['days later', 2 * DAY_MS, false],
+    ['within the hour, with media', HOUR_MS / 2, true],
+  ])('has its recording after a restore, which gives objects new dates: %s', async (_, passedMs, isStored) => {
     const attempt = newAttempt();
-    store.watch('put', (key) => {
-      if (String(key).endsWith('/recording.json')) pass(3 * MINUTE_MS);
-    });
-    expectProblem(await again(attempt), 409, 'recording-being-created');
-    expect(await manifestsOf(attempt)).toHaveLength(0);
-    store.watch('put', () => undefined);
-    expect((await again(attempt)).status).toBe(201);
+    const { body, headers } = await again(attempt);
+    const ref = { ...attemptOf(attempt), recording: body.recording.recordingId };
+    const path = String(headers.location);
+    if (isStored) {
+      await uploadParts(api.service.context, ref, [webm]);
+      expect((await api.call('post', `${path}/complete`)).status).toBe(200);
+    }
+    api.service.clock.advance(passedMs);
+    const key = recordingKey(ref, 'manifest');
+    await api.service.store.put(key, (await api.service.store.get(key)) ?? new Uint8Array());
+    expect((await again(attempt)).body.recording.recordingId).toBe(ref.recording);
     expect(await manifestsOf(attempt)).toHaveLength(1);
   });
+
+  it('never deletes what a part has arrived of, whatever the date of its manifest says', async () => {
+    const attempt = newAttempt();
+    const { body, headers } = await again(attempt);
+    const ref = { ...attemptOf(attempt), recording: body.recording.recordingId };
+    await uploadParts(api.service.context, ref, [webm]);
+    api.service.clock.advance(HOUR_MS / 2);
+    const key = recordingKey(ref, 'manifest');
+    await api.service.store.put(key, (await api.service.store.get(key)) ?? new Uint8Array());
+    expect((await again(attempt)).status).toBe(201);
+    expect((await api.call('get', String(headers.location))).status).toBe(200);
+    expect((await api.call('post', `${headers.location}/complete`)).status).toBe(200);
+  });
+
+  it.each([
+    ['', 0, (ms: number) => api.service.clock.advance(ms)],
+    // By the store's clock its manifest came in time.
+    [', by a clock that was set back', 1, (ms: number) => holdMonotonicClock().advance(ms)],
+  ] as const)(
+    'is not answered when its manifest took long%s: another may have been made by now',
+    async (_, left, pass) => {
+      const attempt = newAttempt();
+      store.watch('put', (key) => {
+        if (String(key).endsWith('/recording.json')) pass(3 * MINUTE_MS);
+      });
+      expectProblem(await again(attempt), 409, 'recording-being-created');
+      expect(await manifestsOf(attempt)).toHaveLength(left);
+      store.watch('put', () => undefined);
+      expect((await again(attempt)).status).toBe(201);
+      expect(await manifestsOf(attempt)).toHaveLength(1);
+    },
+  );
 
   it('takes a first try for dead whose manifest never came, after three minutes, and reports damage', async () => {
     const attempt = newAttempt();
