@@ -123,6 +123,12 @@ export class Logs {
     this.#standing.set(key, hashes);
   }
 
+  /** Whether an entry, counted from 0, is of a receipt that may be missing. */
+  isOfOverwritten(tenant: string, place: number): boolean {
+    const entry = this.#log(originOf(tenant)).entries[place] ?? '';
+    return this.#overwritten.has(parseEntry(entry)?.hash ?? '');
+  }
+
   /** docs/simulation.md, accepted leftovers. */
   isOfSecondPurge(key: string): boolean {
     const parsed = parseKey(key);

@@ -311,7 +311,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('create', 6, 'create does not see an assessment', hidden('assessed')),
   mistake('create', 17, 'create ignores its key', othersHidden()),
   mistake('create', 127, 'create does not look whether another try has begun', othersHidden({ isFirstShown: true })),
-  mistake('create', 180, 'create does not look how long it took', {
+  mistake('create', 781, 'create does not look how long it took', {
     service: ({ now }) => {
       const atMs = now();
       return { now: () => atMs };

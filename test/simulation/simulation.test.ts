@@ -26,3 +26,9 @@ test('in a hundred histories everything happens: each fault, crashes, salvages, 
     erased played sweeps deleted keyed later-batches clock-steps verifies repairs`;
   expect(wanted.split(/\s+/).filter((name) => !happened.has(name))).toEqual([]);
 });
+
+test('the reply to a manifest, which is sent once, comes late (history 175)', async () => {
+  const { violation, counts } = await runHistory(175);
+  expect(violation).toBeUndefined();
+  expect(counts.get('late-reply')).toBe(1);
+});

@@ -22,6 +22,7 @@ const FAULTS = {
   fails: { remark: 'fails', isMade: false, code: 'SlowDown' },
   'reply-lost': { remark: 'reply lost', isMade: true, code: 'ECONNRESET' },
   repeated: { remark: 'reply lost, will be repeated', isMade: true, code: undefined },
+  'late-reply': { remark: 'reply comes late', isMade: true, code: undefined },
   late: { remark: 'times out, and is still on its way', isMade: false, code: 'TimeoutError' },
   'crash-before': { remark: 'process dies before', isMade: false, code: undefined },
   'crash-after': { remark: 'process dies', isMade: true, code: undefined },
@@ -267,8 +268,10 @@ export class World {
     const fault = crash ? (isAfter ? 'crash-after' : 'crash-before') : kind;
     if (fault === 'keys-refused' && method !== 'delete') return undefined;
     if (isRead(method) && (fault === 'late' || fault === 'repeated')) return undefined;
-    if (fault === 'repeated' && (args[2] as WriteOptions | undefined)?.once) return undefined;
-    return this.#happens(`fault ${name}`, fault) ? fault : undefined;
+    // A call that is sent once has one reply.
+    const isOnce = (args[2] as WriteOptions | undefined)?.once === true;
+    const happening = fault === 'repeated' && isOnce ? 'late-reply' : fault;
+    return this.#happens(`fault ${name}`, happening) ? happening : undefined;
   }
 
   #answer(call: Call, fault: Fault | undefined): void {
@@ -282,12 +285,14 @@ export class World {
     if (fault === 'keys-refused') this.#refuseSome(call);
     if (fault === undefined || fault === 'keys-refused') return;
     const { remark, isMade, code } = FAULTS[fault];
-    if (isMade) this.#apply(unheard(fault === 'repeated' ? call : some), remark);
+    const isWhole = fault === 'repeated' || fault === 'late-reply';
+    if (isMade) this.#apply(unheard(isWhole ? call : some), remark);
     else this.#note(request, `${describe(call)}: ${remark}`);
     if (fault.startsWith('crash')) this.crash(request.process);
     if (code) call.reject(new StoreError('unavailable', method, code));
     if (afterwardsMs > request.endsByMs) return;
     if (fault === 'late') this.at(afterwardsMs, () => this.#apply(unheard(call), 'arrives late'));
+    if (fault === 'late-reply') this.at(afterwardsMs, () => request.isOver || call.resolve(undefined));
     if (fault === 'repeated') this.at(afterwardsMs, () => request.isOver || this.#apply(call, 'arrives again'));
   }
 
