@@ -1,7 +1,7 @@
 // Figure 5: what a recording costs this version and an earlier one, by turns in one run.
 import { join } from 'node:path';
 import pMap from 'p-map';
-import { candidateAt, complete, create, type Place, putPart, signPart } from '../calls.ts';
+import { candidateAt, complete, create, PART_EVERY_MS, PARTS, type Place, putPart, signPart } from '../calls.ts';
 import { type Counts, countsOf, inWords, sumOf } from '../operations.ts';
 import { MAIN, type Service, startService } from '../service.ts';
 import { type StoreProxy, startStoreProxy } from '../store-proxy.ts';
@@ -9,9 +9,6 @@ import { openStore } from '../stores.ts';
 import { median } from '../turns.ts';
 import type { Figure, Measurement } from './figure.ts';
 
-const PARTS = 20;
-/** A part of 5 MiB at 300 kbit/s. */
-const PART_EVERY_MS = 140_000;
 const CONCURRENCY = 8;
 
 export const oldAndNew: Figure = {

@@ -8,6 +8,8 @@ import {
   complete,
   create,
   issuePlaybackLink,
+  PART_EVERY_MS,
+  PARTS,
   type Place,
   putPart,
   read,
@@ -23,16 +25,11 @@ import type { Store } from '../stores.ts';
 import { median } from '../turns.ts';
 import { type Figure, type Measurement, noMore } from './figure.ts';
 
-/** That each request to the store takes longer. */
+/** Added to the duration of each request to the store. */
 const DELAY_MS = 200;
 const SHORT_DELAY_MS = 20;
 const MINUTE_MS = 60_000;
-/** A part of 5 MiB at 300 kbit/s. */
-const PART_EVERY_MS = 140_000;
-const PARTS = 20;
-/** Past everything that the service remembers for a second, where time cannot be advanced. */
-const PAUSE_MS = 1500;
-/** For how many delays it is awaited what the service does after its response. */
+/** After a response the service may send more, for at most so many round trips. */
 const AFTERWARDS_DELAYS = 3;
 
 export const roundTrips: Figure = {
@@ -159,10 +156,9 @@ class Bench {
     return { exam: `calls-${this.#attempts}`, attempt: `a${this.#attempts}` };
   }
 
-  /** Time passes: as long as it says where the clock can be advanced, else a moment. */
+  /** Where the clock can be advanced. */
   async pass(ms: number): Promise<void> {
-    if (this.#store.clock) await this.#store.clock.advance(ms);
-    else await sleep(PAUSE_MS);
+    await this.#store.clock?.advance(ms);
   }
 
   get canAdvance(): boolean {

@@ -9,8 +9,8 @@ const FEWEST_PREFIXES = 4;
 /** A page that needs more keys for each prefix costs more than it saves. */
 const KEYS_FOR_EACH = 25;
 const MOST_KEYS = 1000;
-/** Of the requests that listings one by one need: how many may turn out to be in vain. */
-const IN_VAIN = 1 / 16;
+/** How many requests may show nothing: a share of those that listings one by one need. */
+const WASTED_SHARE = 1 / 16;
 
 /**
  * Lists many prefixes with as few requests as their closeness allows. One page that is all that the store has under a
@@ -23,10 +23,10 @@ const IN_VAIN = 1 / 16;
 export async function listByCommonPrefix(store: ObjectStore, prefixes: readonly string[]): Promise<SharedListing> {
   const objects = new Map<string, readonly ListedObject[]>();
   const failures = new Map<string, unknown>();
-  let mayBeInVain = prefixes.length * IN_VAIN;
+  let mayBeWasted = prefixes.length * WASTED_SHARE;
 
   async function listGroup(group: readonly string[]): Promise<void> {
-    if (group.length < FEWEST_PREFIXES || mayBeInVain < 0) return;
+    if (group.length < FEWEST_PREFIXES || mayBeWasted < 0) return;
     const common = commonBeginning(group[0] ?? '', group.at(-1) ?? '');
     const limit = Math.min(MOST_KEYS, KEYS_FOR_EACH * group.length);
     try {
@@ -41,7 +41,7 @@ export async function listByCommonPrefix(store: ObjectStore, prefixes: readonly 
       for (const prefix of group) failures.set(prefix, error);
       return;
     }
-    mayBeInVain -= 1;
+    mayBeWasted -= 1;
     await pMap(Map.groupBy(group, (prefix) => prefix[common.length]).values(), listGroup);
   }
 

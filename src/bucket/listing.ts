@@ -118,7 +118,7 @@ const outOfOrder = new WeakSet<ObjectStore>();
 export interface SharedListing {
   /**
    * The objects under a prefix; undefined where they must be listed by exactly the prefix.
-   * @throws StoreError where the store is down or asks for patience: 200 requests more would not help it
+   * @throws StoreError where the store is down or throttles: 200 requests more would not help it
    */
   objectsOf(prefix: string): readonly ListedObject[] | undefined;
 }

@@ -10,7 +10,7 @@ import { currentWork, type Urgency, type Work } from './work.ts';
 export const MAX_CONNECTIONS = 256;
 /** A request without a response for so long keeps no other waiting: a broken connection must not stop a whole process. */
 const SLOW_MS = 5_000;
-/** A store that says for how long it asks for patience is obeyed for no longer. */
+/** A store that says how long to wait (`Retry-After`) is obeyed for no longer. */
 const LONGEST_HINT_MS = 10_000;
 
 export interface GateTimers {
@@ -81,7 +81,7 @@ export class Gate {
     return this.#lines.count(urgency);
   }
 
-  /** How often the store has asked for patience. */
+  /** How often the store has refused a request of this urgency because it throttles. */
   refusals(urgency: Urgency): number {
     return this.#refusals[urgency];
   }
@@ -127,7 +127,7 @@ export class Gate {
     turn.stopWatch();
   }
 
-  /** The store is asked too much, or is not there. It keeps its place until `again` or `end`. */
+  /** The store throttles, or is not there. It keeps its place until `again` or `end`. */
   refused(turn: Turn, storeCode: string): void {
     turn.stopWatch();
     turn.refusals += 1;
@@ -138,14 +138,14 @@ export class Gate {
 
   /**
    * Resolves when a request that was refused may be sent again, before those that never were.
-   * @throws StoreError when the store has asked for patience too often, of this request or of all
+   * @throws StoreError when the store has refused too often, this request or all
    */
   async again(turn: Turn, storeCode: string, hintMs = 0): Promise<void> {
     if (turn.refusals > MAX_REFUSALS) throw refusal(turn, storeCode);
     this.#window.close(Math.min(hintMs, LONGEST_HINT_MS));
     this.#leave(turn);
     await new Promise<void>((resolve) => this.#timers.after(this.#window.pauseMs(turn.refusals), resolve));
-    if (this.#window.isInVain) throw refusal(turn, storeCode);
+    if (this.#window.refusesEverything) throw refusal(turn, storeCode);
     await new Promise<void>((admit, refuse) => {
       this.#again.push({ work: turn.work, turn, admit, refuse });
       this.#admit();
@@ -205,7 +205,7 @@ export class Gate {
 
   /** Nobody waits whose time is over, nor for a store that refuses everything. */
   #giveUp(storeCode: string): void {
-    const isGivenUp = ({ turn }: Waiter) => this.#window.isInVain || turn.isOver();
+    const isGivenUp = ({ turn }: Waiter) => this.#window.refusesEverything || turn.isOver();
     const left = Map.groupBy(this.#again.splice(0), isGivenUp);
     this.#again.push(...(left.get(false) ?? []));
     for (const { turn, refuse } of [...(left.get(true) ?? []), ...this.#lines.takeAll(isGivenUp)]) {

@@ -45,8 +45,8 @@ const STORE_CODES: readonly (readonly [StoreErrorCode, readonly string[]])[] = [
   ['unavailable', ['ServiceUnavailable', 'InternalError', 'RequestTimeout', 'OperationAborted', 'TimeoutError']],
 ];
 
-/** Codes by which S3, and stores like it, ask for patience: they did nothing, because they are asked too much. */
-const OVERLOADED: ReadonlySet<string> = new Set([
+/** Codes of S3, and of stores like it, that say that they throttle, and did nothing. */
+const THROTTLING: ReadonlySet<string> = new Set([
   'SlowDown',
   'SlowDownRead',
   'SlowDownWrite',
@@ -61,14 +61,14 @@ const OVERLOADED: ReadonlySet<string> = new Set([
   'BandwidthLimitExceeded',
 ]);
 
-/** Whether a store asks for patience by this code of its own. */
-export function isOverloaded(storeCode: string): boolean {
-  return OVERLOADED.has(storeCode);
+/** Whether a store says by this code of its own that it throttles. */
+export function isThrottling(storeCode: string): boolean {
+  return THROTTLING.has(storeCode);
 }
 
 /** What a store's own code means; undefined for one that this service does not know. */
 export function meaningOf(storeCode: string): StoreErrorCode | undefined {
-  if (isOverloaded(storeCode)) return 'unavailable';
+  if (isThrottling(storeCode)) return 'unavailable';
   return STORE_CODES.find(([, known]) => known.includes(storeCode))?.[0];
 }
 
@@ -76,7 +76,7 @@ export function meaningOf(storeCode: string): StoreErrorCode | undefined {
 const UNREADABLE: ReadonlySet<string> = new Set(['UnreadableAnswer', 'NotFound']);
 /** Codes of a store that is busy or cannot be reached. */
 const BUSY: ReadonlySet<string> = new Set([
-  ...OVERLOADED,
+  ...THROTTLING,
   'ServiceUnavailable',
   'RequestPastDeadline',
   'ECONNREFUSED',

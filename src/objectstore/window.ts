@@ -1,14 +1,14 @@
-// How many requests may be in flight: one more while the store takes them, a third less after it asked for patience.
+// How many requests may be in flight: one more while the store takes them, a third less after it throttled.
 
 /** How a process treats the store that it shares with others. Times are in milliseconds. */
 export interface Manner {
   /** Requests in flight, before anything is known of the store. */
   readonly start: number;
-  /** The window after the store asked for patience. */
+  /** The window after the store throttled. */
   readonly shrink: (size: number) => number;
   /** The window grows by one, and at most once in this time: a round trip to a store nearby is too short to tell. */
   readonly growEveryMs: number;
-  /** No request is sent for this time after the store asked for patience; twice as long each time that it does so again. */
+  /** No request is sent for this time after the store throttled; twice as long each time that it does so again. */
   readonly pauseMs: number;
   readonly longestPauseMs: number;
   /** The next pause is a first one when the store has taken requests for so long since the last. */
@@ -35,7 +35,7 @@ export const YIELDING: Manner = {
   calmMs: 1_000,
 };
 
-/** How often the store may ask for patience before waiting is in vain: of one request, or of all without a success between. */
+/** How often the store may refuse before nothing waits for it any longer: one request, or all without a success between. */
 export const MAX_REFUSALS = 12;
 
 export class Window {
@@ -52,8 +52,8 @@ export class Window {
   #closedUntilMs = Number.NEGATIVE_INFINITY;
   /** Since the store last took requests for `calmMs`; how long the next one is depends on it. */
   #pauses = 0;
-  /** Pauses since the last success. */
-  #inVain = 0;
+  /** Since the last success. */
+  #fruitlessPauses = 0;
 
   /** @param now milliseconds that only grow */
   constructor(manner: Manner, max: number, now: () => number, random: () => number) {
@@ -84,8 +84,8 @@ export class Window {
     return Math.max(0, this.#closedUntilMs - this.#now());
   }
 
-  get isInVain(): boolean {
-    return this.#inVain > MAX_REFUSALS;
+  get refusesEverything(): boolean {
+    return this.#fruitlessPauses > MAX_REFUSALS;
   }
 
   /** The pause of what the store has refused so often. */
@@ -97,7 +97,7 @@ export class Window {
   /** @param isFull whether another request would have had to wait */
   succeeded(era: number, isFull: boolean): void {
     if (era !== this.#era) return;
-    this.#inVain = 0;
+    this.#fruitlessPauses = 0;
     if (this.#now() - this.#closedUntilMs >= this.#manner.calmMs) this.#pauses = 0;
     if (isFull) this.#grow();
   }
@@ -119,9 +119,9 @@ export class Window {
     this.#era += 1;
     this.#pauses += 1;
     // One that went ahead says no more than those that were refused before it.
-    if (this.#inVain === 0) this.#resize(this.#manner.shrink(this.#open));
+    if (this.#fruitlessPauses === 0) this.#resize(this.#manner.shrink(this.#open));
     this.#open = 1;
-    this.#inVain += 1;
+    this.#fruitlessPauses += 1;
     this.close(this.pauseMs(this.#pauses));
   }
 

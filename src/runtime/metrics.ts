@@ -63,7 +63,7 @@ export function gateMetrics(registry: Registry, gate: Pick<Gate, 'windowSize' | 
   const labelNames = ['urgency'] as const;
   new Gauge({
     name: 'proctoring_store_window',
-    help: 'How many requests to the store may be in flight; it shrinks when the store asks for patience',
+    help: 'How many requests to the store may be in flight; it shrinks when the store throttles',
     registers,
     collect() {
       this.set(gate.windowSize);
@@ -80,7 +80,7 @@ export function gateMetrics(registry: Registry, gate: Pick<Gate, 'windowSize' | 
   });
   new Counter({
     name: 'proctoring_store_refusals_total',
-    help: 'Attempts at the store to which it responded that it is asked too much, or is not there, by urgency',
+    help: 'Attempts at the store which it refused because it throttles or is unavailable, by urgency',
     labelNames,
     registers,
     collect() {

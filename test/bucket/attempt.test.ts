@@ -140,7 +140,7 @@ describe('listing many folders together', () => {
     expect(found.filter((keys) => keys !== undefined).length).toBeGreaterThan(0);
   });
 
-  test('a store that asks for patience is not asked for each folder alone: their failure is returned', async () => {
+  test('a store that throttles is not asked for each folder alone: their failure is returned', async () => {
     const { found, counted, whole } = await listPartly('SlowDown');
     const refused = found.filter((keys) => keys instanceof StoreError);
     expect(refused.length).toBeGreaterThan(0);

@@ -62,7 +62,7 @@ test('names without order share requests where there is little else', async () =
   expect(counted.requests).toBeLessThan(6);
 });
 
-test('prefixes far from each other cost few requests in vain, whatever their names', async () => {
+test('prefixes far from each other waste few requests, whatever their names', async () => {
   const exams = { numbered: (at: number) => `exam-${at}`, longer: (at: number) => 'x'.repeat(at + 1) };
   for (const exam of Object.values(exams)) {
     const prefixes = Array.from({ length: 200 }, (_, at) => `root/${exam(at)}/a1/`);
@@ -85,7 +85,7 @@ test('the same prefix twice is listed once, and does no harm', async () => {
   expect(listed.objectsOf('root/a/')).toBeUndefined();
 });
 
-test('a store that asks for patience is not asked for each alone; a response that cannot be read leaves them out', async () => {
+test('a store that throttles is not asked for each alone; a response that cannot be read leaves them out', async () => {
   const prefixes = numbered(100);
   const { memory } = holding([]);
   const busy = await listByCommonPrefix(failing(memory, 'list', '', 'SlowDown'), prefixes);

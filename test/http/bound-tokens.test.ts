@@ -221,7 +221,7 @@ describe('an attempt, for a token that is bound to it and names no participant,'
     },
   );
 
-  it('asks a create to come again that waited in vain for a later one to give way', async () => {
+  it('asks a create to come again for which a later one did not give way in time', async () => {
     const attempt = newAttempt();
     const claiming = store.holdNext('put');
     const older = createBound(attempt, OWN);

@@ -10,6 +10,14 @@ const AT_ONCE = SERVING.start;
 const names = (name: string, count: number) => Array.from({ length: count }, (_, index) => `${name}${index}`);
 const ONE_AT_ONCE = { ...SERVING, start: 1 };
 
+async function expectOneAfter({ sent, advance }: ReturnType<typeof startVirtualGate>, pauseMs: number): Promise<void> {
+  const before = sent.length;
+  await advance(pauseMs - 1);
+  expect(sent).toHaveLength(before);
+  await advance(1);
+  expect(sent).toHaveLength(before + 1);
+}
+
 test('so many requests are in flight as the window has room for, and the others wait', async () => {
   const { gate, sent, call, take, settle } = startVirtualGate();
   call(names('a', AT_ONCE + 10));
@@ -62,26 +70,20 @@ test('of all that was in flight one refusal counts: the window shrinks once, and
 });
 
 test('the pause doubles until the window grows, and the window shrinks no further for one that went ahead', async () => {
-  const { gate, sent, call, refuse, take, advance } = startVirtualGate();
+  const virtual = startVirtualGate();
+  const { gate, call, refuse, take, advance } = virtual;
   call(names('a', 100));
   await advance(0);
   await refuse();
   for (const pauseMs of [50, 100, 200, 400, 800, 1600, 3000, 3000]) {
-    const before = sent.length;
-    await advance(pauseMs - 1);
-    expect(sent).toHaveLength(before);
-    await advance(1);
-    expect(sent).toHaveLength(before + 1);
+    await expectOneAfter(virtual, pauseMs);
     await refuse();
   }
   expect(gate.windowSize).toBe(Math.floor(AT_ONCE * 0.7));
   await advance(3000);
   await take();
   await refuse();
-  await advance(2999);
-  const before = sent.length;
-  await advance(1);
-  expect(sent).toHaveLength(before + 1);
+  await expectOneAfter(virtual, 3000);
 });
 
 test('the window has at least one place, and at most as many as there are connections', async () => {
@@ -239,7 +241,7 @@ test('what waits fails once its time is over, as soon as the store refuses anyth
 test.each([
   [700, 700],
   [3_600_000, 10_000],
-])('a store that asks for patience for %d ms is obeyed for %d ms', async (hintMs, obeyedMs) => {
+])('a store that says to wait for %d ms is obeyed for %d ms', async (hintMs, obeyedMs) => {
   const { gate, advance } = startVirtualGate();
   const turn = await gate.take('PutObject');
   gate.sent(turn);
@@ -267,17 +269,14 @@ test('a request that ends while it waits to be sent again takes no place', async
 });
 
 test('a process of background work alone leaves a busy store to others, and goes on', async () => {
-  const { gate, sent, call, refuse, take, advance } = startVirtualGate(YIELDING);
+  const virtual = startVirtualGate(YIELDING);
+  const { gate, call, refuse, take, advance } = virtual;
   call(names('sweep', 100));
   await advance(0);
   await refuse();
   expect(gate.windowSize).toBe(1);
   for (const pauseMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
-    const before = sent.length;
-    await advance(pauseMs - 1);
-    expect(sent).toHaveLength(before);
-    await advance(1);
-    expect(sent).toHaveLength(before + 1);
+    await expectOneAfter(virtual, pauseMs);
     await refuse();
   }
   await advance(30_000);

@@ -21,13 +21,13 @@ test.each<[string, Answer]>([
   ['a word for it of its own', '503 SlowDownRead'],
   ['a status that says it', '429 Whatever'],
   ['a page with that status', { status: 429, body: '<html>' }],
-])('a store that asks for patience with %s is asked up to 13 times', async (_, refusal) => {
-  const patient = await adapterThatGets(times(MAX_REFUSALS, refusal));
-  expect(text(await patient.store.get('a'))).toBe('there');
-  expect(patient.requests).toHaveLength(MAX_REFUSALS + 1);
-  const inVain = await adapterThatGets(times(MAX_REFUSALS + 1, refusal));
-  expect(await outcomeOf(inVain.store.get('a'))).toBe('unavailable');
-  expect(inVain.requests).toHaveLength(MAX_REFUSALS + 1);
+])('a store that throttles with %s is asked up to 13 times', async (_, refusal) => {
+  const throttled = await adapterThatGets(times(MAX_REFUSALS, refusal));
+  expect(text(await throttled.store.get('a'))).toBe('there');
+  expect(throttled.requests).toHaveLength(MAX_REFUSALS + 1);
+  const refusing = await adapterThatGets(times(MAX_REFUSALS + 1, refusal));
+  expect(await outcomeOf(refusing.store.get('a'))).toBe('unavailable');
+  expect(refusing.requests).toHaveLength(MAX_REFUSALS + 1);
 });
 
 test.each<[string, Answer]>([
@@ -40,7 +40,7 @@ test.each<[string, Answer]>([
   expect(requests).toHaveLength(5);
 });
 
-test('patience and repairs have counts of their own', async () => {
+test('retries after throttling and after a failure have counts of their own', async () => {
   const answers = [...times(6, '503 SlowDown'), ...times(4, '500 InternalError'), ...times(6, '503 SlowDown')];
   const { store, requests } = await adapterThatGets(answers);
   await store.put('a', Buffer.from('x'));
@@ -61,7 +61,7 @@ test('a write that may take effect once only is sent again after a refusal, and 
   }
 });
 
-test('patience is not charged to the budget of retries', async () => {
+test('a retry after throttling is not charged to the budget of retries', async () => {
   // 35 retries would use it up.
   const refusals = times(20, [...times(10, '503 SlowDown'), THERE]).flat();
   const { store, requests } = await adapterThatGets([...refusals, ...times(4, '500 InternalError')]);
@@ -70,7 +70,7 @@ test('patience is not charged to the budget of retries', async () => {
   expect(requests).toHaveLength(20 * 11 + 5);
 });
 
-test('a store that says for how long it asks for patience is left alone for so long', async () => {
+test('a store that says for how long it throttles is left alone for so long', async () => {
   const refusal = { status: 503, ...document('<Code>SlowDown</Code>', 'Error') };
   const answers = [{ ...refusal, headers: { ...refusal.headers, 'retry-after': '7' } }, THERE];
   const { settings } = await adapterOn((_, index) => answers[index] ?? THERE);

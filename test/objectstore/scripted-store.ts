@@ -6,7 +6,7 @@ import { inspectBucket } from '../../src/objectstore/s3/bucket-inspection.ts';
 import { createS3Client, type OnStoreRequest, type S3Settings } from '../../src/objectstore/s3/client.ts';
 import { S3ObjectStore } from '../../src/objectstore/s3/object-store.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
-import { PatientRetries } from '../../src/objectstore/s3/retries.ts';
+import { StoreRetries } from '../../src/objectstore/s3/retries.ts';
 import { SERVING } from '../../src/objectstore/window.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { startFaultProxy } from '../kit/fault-proxy.ts';
@@ -87,7 +87,7 @@ export function adapterFor(changes: Partial<S3Settings> = {}) {
 function clientThatRetriesAtOnce(settings: S3Settings, onRequest: OnStoreRequest): S3Client {
   const gate = new Gate({ ...SERVING, pauseMs: 0 });
   const client = createS3Client(settings, onRequest, { gate });
-  const strategy = new PatientRetries(gate, { computeNextBackoffDelay: () => 0, setDelayBase() {} });
+  const strategy = new StoreRetries(gate, { computeNextBackoffDelay: () => 0, setDelayBase() {} });
   client.config.retryStrategy = async () => strategy;
   return client;
 }

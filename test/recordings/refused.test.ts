@@ -329,7 +329,7 @@ describe('a completion', () => {
   });
 });
 
-test('a store that asks for patience is not asked for each due attempt alone', async () => {
+test('a store that throttles is not asked for each due attempt alone', async () => {
   await service.recordMany(200);
   let listings = 0;
   const busy = replacing(service.store, 'list', /^attempts\//, () => {

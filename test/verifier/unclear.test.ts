@@ -123,7 +123,7 @@ test.each([
   ['a manifest', 'get', 'attempts/'],
   ['tags', 'tags', ''],
   ['an index of receipts', 'get', /^due\//],
-] as const)('a store that asks for patience at %s is not asked for each: nothing is known', async (_, call, keys) => {
+] as const)('a store that throttles at %s is not asked for each: nothing is known', async (_, call, keys) => {
   for (let index = 0; index < 50; index += 1) await service.record({ attempt: `a${index}` });
   for (const attempt of ['gone', 'gone-too']) await service.erase(await service.record({ attempt }));
   service.clock.advance(4 * HOUR_MS);

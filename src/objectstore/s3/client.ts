@@ -7,9 +7,9 @@ import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import type { BuildMiddleware, DeserializeMiddleware, InitializeMiddleware } from '@smithy/types';
 import { Gate, MAX_CONNECTIONS, type Turn } from '../gate.ts';
 import { requireTimeLeft } from '../request-deadline.ts';
-import { isOverloaded } from '../store-error.ts';
+import { isThrottling } from '../store-error.ts';
 import { expectRootElement, httpStatusOf, operationOf, storeCodeOf, toStoreError } from './responses.ts';
-import { PatientRetries, turns } from './retries.ts';
+import { StoreRetries, turns } from './retries.ts';
 
 export type { S3Client } from '@aws-sdk/client-s3';
 
@@ -74,7 +74,7 @@ export function createS3Client(
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
     ...CHECKSUMS,
-    retryStrategy: new PatientRetries(gate),
+    retryStrategy: new StoreRetries(gate),
     // The middleware stack is built once for each command class, not for each call: 10 % less CPU a request (measured).
     cacheMiddleware: true,
     // By default it writes warnings to the console. What fails is thrown.
@@ -175,7 +175,7 @@ function watchAttempts(
 }
 
 function tell(gate: Gate, turn: Turn, { storeCode, status }: { storeCode: string; status: number | undefined }): void {
-  if (isOverloaded(storeCode) || storeCode === 'ServiceUnavailable') gate.refused(turn, storeCode);
+  if (isThrottling(storeCode) || storeCode === 'ServiceUnavailable') gate.refused(turn, storeCode);
   else if (status !== undefined && status < 500) gate.answered(turn);
   else gate.failed(turn);
 }

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import type { GetObjectCommandOutput, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
 import type { HttpRequest, HttpResponse } from '@smithy/protocol-http';
 import type { DeserializeMiddleware } from '@smithy/types';
-import { isOverloaded, meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
+import { isThrottling, meaningOf, StoreError, type StoreErrorCode } from '../store-error.ts';
 
 /** Ceph RGW responds with NoSuchKey for an upload that has ended (measured on 16.2). */
 const UPLOAD_OPERATIONS = new Set(['UploadPart', 'ListParts', 'CompleteMultipartUpload', 'AbortMultipartUpload']);
@@ -26,9 +26,9 @@ export function storeCodeOf(error: unknown): string {
   return meaningOf(own) === undefined ? (OF_STATUS[httpStatusOf(error) ?? 0] ?? own) : own;
 }
 
-/** Whether the store refused a request because it is asked too much: then it did nothing. */
-export function asksForPatience(error: unknown): boolean {
-  return isOverloaded(storeCodeOf(error));
+/** Whether the store refused a request because it throttles: then it did nothing. */
+export function isThrottled(error: unknown): boolean {
+  return isThrottling(storeCodeOf(error));
 }
 
 export function httpStatusOf(error: unknown): number | undefined {

@@ -1,12 +1,12 @@
-// Retries by the SDK: of a store that asks for patience when the gate says so, of all else by the SDK's standard strategy.
+// Retries by the SDK: after throttling when the gate says so, after all else by the SDK's standard strategy.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { StandardRetryStrategy, type StandardRetryStrategyOptions } from '@smithy/core/retry';
 import type { RetryErrorInfo, RetryStrategyV2, RetryToken, StandardRetryToken } from '@smithy/types';
 import type { Gate, Turn } from '../gate.ts';
-import { asksForPatience, storeCodeOf } from './responses.ts';
+import { isThrottled, storeCodeOf } from './responses.ts';
 import { isSentOnce } from './sent-once.ts';
 
-/** Attempts at a call that fails for another reason than that the store is asked too much. */
+/** Attempts at a call that fails for another reason than throttling. */
 export const MAX_ATTEMPTS = 5;
 
 /** The turn of the request that this code sends. */
@@ -14,11 +14,11 @@ export const turns = new AsyncLocalStorage<Turn>();
 
 interface Token extends RetryToken {
   readonly standard: StandardRetryToken;
-  /** Retries that the budget of the standard strategy was not charged for. */
-  readonly patient: number;
+  /** Retries after throttling: the budget of the standard strategy was not charged for them. */
+  readonly throttled: number;
 }
 
-export class PatientRetries implements RetryStrategyV2 {
+export class StoreRetries implements RetryStrategyV2 {
   readonly #gate: Gate;
   readonly #standard: StandardRetryStrategy;
 
@@ -34,14 +34,14 @@ export class PatientRetries implements RetryStrategyV2 {
 
   async refreshRetryTokenForRetry(token: Token, info: RetryErrorInfo): Promise<Token> {
     const turn = turns.getStore();
-    if (turn === undefined || !asksForPatience(info.error)) {
+    if (turn === undefined || !isThrottled(info.error)) {
       // The SDK throws the error of the attempt.
       if (isSentOnce()) throw new Error('a call that is sent once has failed');
-      return tokenOf(await this.#standard.refreshRetryTokenForRetry(token.standard, info), token.patient);
+      return tokenOf(await this.#standard.refreshRetryTokenForRetry(token.standard, info), token.throttled);
     }
     const hintMs = info.retryAfterHint && info.retryAfterHint.getTime() - Date.now();
     await this.#gate.again(turn, storeCodeOf(info.error), hintMs);
-    return tokenOf(token.standard, token.patient + 1);
+    return tokenOf(token.standard, token.throttled + 1);
   }
 
   recordSuccess({ standard }: Token): void {
@@ -50,11 +50,11 @@ export class PatientRetries implements RetryStrategyV2 {
 }
 
 /** The SDK waits no further: the strategies have waited. */
-function tokenOf(standard: StandardRetryToken, patient: number): Token {
+function tokenOf(standard: StandardRetryToken, throttled: number): Token {
   return {
     standard,
-    patient,
-    getRetryCount: () => standard.getRetryCount() + patient,
+    throttled,
+    getRetryCount: () => standard.getRetryCount() + throttled,
     getRetryDelay: () => 0,
   };
 }
