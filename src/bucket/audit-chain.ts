@@ -4,7 +4,6 @@ import { fromDay, toDay } from '../model/times.ts';
 import type { AuditChainPlace } from './documents.ts';
 import { hashOf } from './receipts.ts';
 
-/** Tenants that a process remembers. One that is forgotten begins a new run. */
 const MAX_TENANTS = 10_000;
 /** Bounds what a check of one run holds in memory. */
 const MAX_EVENTS_A_RUN = 10_000;
@@ -40,7 +39,12 @@ export interface Unplaced {
  * event that follows names the places that are not known to be stored (`lost`, `pending`).
  */
 export class AuditChains {
-  readonly #runs = new LRUCache<string, Run>({ max: MAX_TENANTS });
+  readonly #runs: LRUCache<string, Run>;
+
+  /** @param maxTenants how many are remembered; one that is forgotten begins a new run */
+  constructor(maxTenants = MAX_TENANTS) {
+    this.#runs = new LRUCache({ max: maxTenants });
+  }
 
   /** Gives the event the place that comes next, and stores it. @throws what `store` throws */
   async append(

@@ -18,7 +18,7 @@ import type { Endpoint } from '../webhooks/endpoint.ts';
 import { VERSION } from './version.ts';
 
 /** The manifests of 2,000 running exams take less than 2 MB. */
-const MANIFESTS_KEPT = 20_000;
+const RECORDINGS_KEPT = 20_000;
 /** Of what never changes. A replica may hand out part URLs of what another has deleted for so long: the store refuses them. */
 const KEPT_MS = HOUR_MS;
 
@@ -37,7 +37,7 @@ export interface ContextParts {
 }
 
 export interface RecordingsParts extends ContextParts, Pick<RecordingsContext, 'presigner' | 'onEvent'> {
-  readonly memory: ReturnType<typeof processMemory>;
+  readonly memory: ProcessMemory;
   /** Gets each audit event that was stored. */
   readonly onAudited?: (record: AuditRecord) => void;
 }
@@ -72,13 +72,24 @@ export function sweepContext(
   return { ...commonContext(settings, parts), settleMs, uploadIdleLimitMs, requestCount: parts.requestCount };
 }
 
-/** State that a process keeps between requests. `clock` measures the age of cached manifests. */
-export function processMemory(limits: { readonly maxContentUploads: number }, clock: { now(): number } = performance) {
-  const kept = { max: MANIFESTS_KEPT, ttl: KEPT_MS, ttlResolution: 0, perf: clock };
+interface MemoryLimits {
+  readonly maxContentUploads: number;
+  readonly maxRecordings?: number;
+  readonly maxTenants?: number | undefined;
+}
+
+export type ProcessMemory = ReturnType<typeof processMemory>;
+
+/** State that a process keeps between requests. `clock` measures the age of what is cached. */
+export function processMemory(
+  { maxContentUploads, maxRecordings = RECORDINGS_KEPT, maxTenants }: MemoryLimits,
+  clock: { now(): number } = performance,
+) {
+  const kept = { max: maxRecordings, ttl: KEPT_MS, ttlResolution: 0, perf: clock };
   return {
-    proxiedUploads: new ProxiedUploads({ max: limits.maxContentUploads }),
+    proxiedUploads: new ProxiedUploads({ max: maxContentUploads }),
     exportPlaces: new ExportPlaces(),
-    auditChains: new AuditChains(),
+    auditChains: new AuditChains(maxTenants),
     manifestCache: new LRUCache<string, Manifest>(kept),
     contentCache: new LRUCache<string, StoredContent>(kept),
     openUploadCache: new LRUCache<string, Promise<OpenRecording>>(kept),

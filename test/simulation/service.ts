@@ -1,16 +1,12 @@
 // The real service and sweeper on the simulated world: the contexts that the use cases are given, one for each request.
-import { LRUCache } from 'lru-cache';
-import { AuditChains } from '../../src/bucket/audit-chain.ts';
 import { readSettings } from '../../src/config.ts';
 import { DAY_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import { ServiceError } from '../../src/model/errors.ts';
 import type { AttemptRef } from '../../src/model/ids.ts';
 import type { PartToSign } from '../../src/objectstore/presigner.ts';
 import { isStoreError } from '../../src/objectstore/store-error.ts';
-import type { Caller, OpenRecording, RecordingsContext, StoredContent } from '../../src/recordings/context.ts';
-import { ExportPlaces } from '../../src/recordings/export-places.ts';
-import { ProxiedUploads } from '../../src/recordings/proxied-uploads.ts';
-import { type ContextSettings, recordingsContext, sweepContext } from '../../src/runtime/contexts.ts';
+import type { Caller, RecordingsContext } from '../../src/recordings/context.ts';
+import { type ContextSettings, processMemory, recordingsContext, sweepContext } from '../../src/runtime/contexts.ts';
 import type { SweepContext } from '../../src/sweeper/run.ts';
 import { SweepRefused } from '../../src/sweeper/sweep.ts';
 import { overriding } from '../kit/interventions.ts';
@@ -35,6 +31,8 @@ export interface HistoryOptions {
 }
 
 const DEFAULTS = readSettings({});
+/** A cache takes its memory at once, and processes of a history are many. */
+const KEPT = { maxContentUploads: 100, maxRecordings: 100, maxTenants: 10 };
 /** An object is shown before the grace period is over. */
 const MOST_EARLY_MS = 55 * MINUTE_MS;
 
@@ -51,7 +49,7 @@ export function newSimulation(seed: number, options: HistoryOptions) {
   const model = new Model(store, rules, { isSigned: logs !== undefined });
   const onEffect = (effect: Effect) => checkEffect(model, world, effect);
   const world: World = new World(START_MS, { store, trace, rates, without, onCall: tenantsStayApart, onEffect });
-  const process = (name: string): Process => ({ name, skewMs: 0, manifests: undefined, auditChains: undefined });
+  const process = (name: string): Process => ({ name, skewMs: 0, memory: undefined });
   const replicas = [process('replica-1'), process('replica-2')] as const;
   const sweepers = [process('sweeper-1'), process('sweeper-2')] as const;
   const clients = process('client');
@@ -167,11 +165,10 @@ function settingsOf({ leadMs, settleMs, logRetentionMs, ...policy }: Rules): Con
   return { ...DEFAULTS, policy, uploads, deleteLeadMs: leadMs, settleTimeMs: settleMs, logRetentionMs };
 }
 
-function contextOf({ rules }: Simulation, process: Process, means: Means): RecordingsContext {
+function contextOf({ rules, world }: Simulation, process: Process, means: Means): RecordingsContext {
   const { now } = means;
   const until = (seconds: number) => now() + Math.min(seconds * 1000, DAY_MS);
-  process.manifests ??= new LRUCache({ max: 100, ttl: MINUTE_MS, ttlResolution: 0, perf: { now } });
-  process.auditChains ??= new AuditChains();
+  process.memory ??= processMemory(KEPT, { now: () => world.nowMs });
   return recordingsContext(settingsOf(rules), {
     ...means,
     presigner: {
@@ -179,13 +176,6 @@ function contextOf({ rules }: Simulation, process: Process, means: Means): Recor
         JSON.stringify({ key, ...part, untilMs: until(seconds) } satisfies PartUrl),
       presignPlayback: async (key, _, seconds) => JSON.stringify({ key, untilMs: until(seconds) }),
     },
-    memory: {
-      manifestCache: process.manifests,
-      auditChains: process.auditChains,
-      contentCache: new LRUCache<string, StoredContent>({ max: 1 }),
-      openUploadCache: new LRUCache<string, Promise<OpenRecording>>({ max: 1 }),
-      proxiedUploads: new ProxiedUploads({ max: 1 }),
-      exportPlaces: new ExportPlaces(),
-    },
+    memory: process.memory,
   });
 }

@@ -1,7 +1,4 @@
 // The simulated world: one clock, a few processes, and a queue of store calls that take effect, fail or die as a seed decides.
-import type { LRUCache } from 'lru-cache';
-import type { AuditChains } from '../../src/bucket/audit-chain.ts';
-import type { Manifest } from '../../src/bucket/documents.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/model/durations.ts';
 import type {
   DeleteFailure,
@@ -11,6 +8,7 @@ import type {
   WriteOptions,
 } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import type { ProcessMemory } from '../../src/runtime/contexts.ts';
 import { intercepting, keysIn, type StoreCall as Method } from '../kit/interventions.ts';
 import type { MemoryStore } from '../kit/memory-store.ts';
 import type { Plan } from './plan.ts';
@@ -33,9 +31,8 @@ type Fault = keyof typeof FAULTS | 'keys-refused';
 export interface Process {
   readonly name: string;
   skewMs: number;
-  /** The process's memory, which a crash loses. */
-  manifests: LRUCache<string, Manifest> | undefined;
-  auditChains: AuditChains | undefined;
+  /** A crash loses it. */
+  memory: ProcessMemory | undefined;
 }
 
 interface About {
@@ -203,8 +200,7 @@ export class World {
   }
 
   crash(process: Process): void {
-    process.manifests = undefined;
-    process.auditChains = undefined;
+    process.memory = undefined;
     this.count('crashes');
     this.#options.trace.add(this.nowMs, process.name, 'crashes');
     for (const request of this.#requests) {
