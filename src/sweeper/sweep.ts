@@ -8,6 +8,7 @@ import { isProof } from '../bucket/receipt-log.ts';
 import { type AttemptRef, attemptId, recordingId } from '../model/ids.ts';
 import { clocksDiffer, toIso } from '../model/times.ts';
 import { STORE_CONCURRENCY } from '../objectstore/object-store.ts';
+import { onBehalfOf } from '../objectstore/work.ts';
 import { failureOf } from '../recordings/failure.ts';
 import { type DeletionCandidate, purgeRecordings } from '../recordings/purge.ts';
 import { isAhead, leadsNowhereYet, leftByCreation, moveClaims } from './claims.ts';
@@ -146,7 +147,8 @@ async function sweepPage(
   const sweepNext = async (chunk: readonly DueAttempt[]) => {
     if (run.isStopped) return;
     try {
-      await new ChunkSweep(run, uploads, storeTimeMs).sweep(chunk);
+      // Work of its own: a chunk that began earlier goes first, so that one deletes while the next one reads.
+      await onBehalfOf({ urgency: 'background' }, () => new ChunkSweep(run, uploads, storeTimeMs).sweep(chunk));
     } catch (error) {
       for (const attempt of chunk) failAttempt(run, attempt, error);
     }

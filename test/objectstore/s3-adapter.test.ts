@@ -2,14 +2,15 @@
 // Faults on the way to a store, such as replies that break off, are in test/faults.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, jest, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/model/durations.ts';
-import { MAX_SMALL_OBJECT_BYTES } from '../../src/objectstore/object-store.ts';
+import { MAX_SMALL_OBJECT_BYTES, STORE_CONCURRENCY } from '../../src/objectstore/object-store.ts';
 import type { S3Settings } from '../../src/objectstore/s3/client.ts';
 import { createS3Presigner } from '../../src/objectstore/s3/presigner.ts';
+import { MAX_ATTEMPTS } from '../../src/objectstore/s3/retries.ts';
 import { settled } from '../http/settled.ts';
 import { afterThisTest } from '../kit/cleanup.ts';
 import { bytes, MEDIA, outcomeOf, partsOf, text } from './object-store-contract.ts';
@@ -237,6 +238,7 @@ describe('a deletion', () => {
     { key: '3 & 4', versionId: undefined, code: 'Unknown' },
   ];
   const refused = (key: string, code: string) => [{ key, versionId: 'v 1', code }];
+  const numbered = (count: number) => Array.from({ length: count }, (_, index) => ({ key: String(index) }));
 
   /** How DeleteObjects (P) is answered, and DeleteObject (D) key by key; then the requests of two deletions. */
   test.each<[string, string, string[], unknown, string]>([
@@ -246,10 +248,7 @@ describe('a deletion', () => {
     ['one by one', '405', ['403 No', '404 NoSuchKey', '404 NoSuchVersion'], refused('0', 'No'), 'PDDDDDDDD'],
     ['that the store lets be done only one by one', '403 AccessDenied', [], [], 'PDDDDPDDDD'],
     ['that does not say which key it refused', '<Error><Code>No</Code></Error>', [], [], 'PDDDDPDDDD'],
-    ['on whose way a proxy knows no such place', '501', ['404'], 'unavailable', 'PDD'],
-    ['that finds the store down', '501', ['503 ServiceUnavailable'], 'unavailable', 'PDDDDDDDDDD'],
-    // The second finds that the store refuses everything.
-    ['that asks too much', '501', ['503 SlowDown'], 'unavailable', `P${'D'.repeat(13 + 1)}`],
+    ['on whose way a proxy knows no such place', '501', ['404'], 'unavailable', 'PDDDDDDDD'],
     ['with an odd key that fails the batch', '400 MalformedXML', ['', '400 Odd'], refused('1', 'Odd'), 'PDDDDPDDDD'],
   ])('%s', async (_, batch, singles, outcome, methods) => {
     const script: Script = ({ method, path }) => (method === 'POST' ? batch : (singles[Number(path.at(-1))] ?? ''));
@@ -263,10 +262,40 @@ describe('a deletion', () => {
     expect(notices).toEqual(/P.*P/.test(methods) ? [] : ['store-has-no-batch-delete']);
   });
 
+  test.each([
+    // Each deletion tries its key five times.
+    ['is down', '503 ServiceUnavailable', 5 + 5],
+    // The second one finds that the store refuses everything.
+    ['throttles', '503 SlowDown', 13 + 1],
+  ])('one by one, on a store that %s, fails', async (_, answer, singles) => {
+    const { store, requests } = await adapterOn(({ method }) => (method === 'POST' ? '501' : answer));
+    for (let twice = 0; twice < 2; twice += 1)
+      expect(await outcomeOf(store.delete([{ key: '0' }]))).toBe('unavailable');
+    expect(requests.map(({ method }) => method[0]).join('')).toBe(`P${'D'.repeat(singles)}`);
+  });
+
+  test('one by one sends several at once', async () => {
+    const waiting: ServerResponse[] = [];
+    const server = createServer(({ method }, response) => {
+      if (method === 'POST') response.writeHead(501).end();
+      // None is answered before all have arrived.
+      else if (waiting.push(response) === STORE_CONCURRENCY) for (const each of waiting) each.writeHead(204).end();
+    }).listen(0, '127.0.0.1');
+    afterThisTest(() => void server.close());
+    await once(server, 'listening');
+    const { store } = adapterFor({ endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    expect(await store.delete(numbered(STORE_CONCURRENCY))).toEqual([]);
+  });
+
+  test('one by one sends no more once the store has failed', async () => {
+    const { store, requests } = await adapterOn(({ method }) => (method === 'POST' ? '501' : '503 ServiceUnavailable'));
+    expect(await outcomeOf(store.delete(numbered(1000)))).toBe('unavailable');
+    expect(requests.length).toBeLessThanOrEqual(1 + STORE_CONCURRENCY * MAX_ATTEMPTS);
+  });
+
   test('sends a thousand keys at most, and collects what failed in each batch', async () => {
-    const keys = Array.from({ length: 2500 }, (_, index) => ({ key: String(index) }));
     const { store, requests } = await adapterOn((_, index) => error(String(index * 1000), ''));
-    expect((await store.delete(keys)).map(({ key }) => key)).toEqual(['0', '1000', '2000']);
+    expect((await store.delete(numbered(2500))).map(({ key }) => key)).toEqual(['0', '1000', '2000']);
     expect(requests.map((request) => request.body.split('<Object>').length - 1)).toEqual([1000, 1000, 500]);
   });
 });

@@ -4,13 +4,14 @@ import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { createdAtOf } from '../../src/model/ids.ts';
 import { MAX_CLOCK_SKEW_MS, toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
+import { currentWork } from '../../src/objectstore/work.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { sweep } from '../../src/sweeper/sweep.ts';
 import { MAX_LISTED } from '../../src/verifier/findings.ts';
 import { ftyp } from '../kit/containers.ts';
 import { webm } from '../kit/fixtures.ts';
-import { failing, meanwhile, replacing } from '../kit/interventions.ts';
+import { failing, intercepting, keysIn, meanwhile, replacing } from '../kit/interventions.ts';
 import { assessedKey, dueAttemptKey, participantKey, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CALLER, uploadParts } from '../kit/service.ts';
 import { type RetentionService, startRetention, timeless, withoutLogs } from './support.ts';
@@ -376,4 +377,20 @@ test('reports list a limited number of keys, recordings and findings, and count 
   const report = await service.verify();
   expect(report).toMatchObject({ wrong: found, kinds: [{ kind: 'unknown-key', found, fixed: 0 }] });
   expect(report.findings).toHaveLength(MAX_LISTED);
+});
+
+test('a chunk of attempts goes before those that began after it', async () => {
+  const orders = new Map<string, number>();
+  const wrap = (store: ObjectStore) =>
+    intercepting(store, (call, args, go) => {
+      const [key = ''] = keysIn(args);
+      if (call === 'get' && key.endsWith('/recording.json')) orders.set(key, currentWork().order);
+      return go();
+    });
+  service = startRetention({ wrap, sweep: { chunkAttempts: 2 } });
+  await service.recordMany(6);
+  await service.after(30 * DAY_MS).sweep();
+  const inKeyOrder = [...orders].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, order]) => order);
+  expect(inKeyOrder).toEqual(inKeyOrder.toSorted((a, b) => a - b));
+  expect(new Set(inKeyOrder).size).toBe(3);
 });

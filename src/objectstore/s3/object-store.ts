@@ -17,6 +17,7 @@ import {
   UploadPartCommand,
   type UploadPartCommandInput,
 } from '@aws-sdk/client-s3';
+import pMap from 'p-map';
 import type { StoredPart } from '../../model/parts.ts';
 import { isDispensable } from '../needs.ts';
 import {
@@ -31,6 +32,7 @@ import {
   type ObjectStore,
   type OpenUpload,
   type PutOptions,
+  STORE_CONCURRENCY,
   type UploadedPart,
   type UploadPage,
   type VersionPage,
@@ -264,16 +266,21 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
+  /** Several at once. After an error that is not about a key alone, no more are sent, and those that were are waited for. */
   async #deleteEach(targets: readonly DeleteTarget[]): Promise<DeleteFailure[]> {
     const failures: DeleteFailure[] = [];
-    for (const target of targets) {
+    const errors: unknown[] = [];
+    const deleteOne = async (target: DeleteTarget) => {
+      if (errors.length > 0) return;
       try {
         await this.#client.send(new DeleteObjectCommand({ ...this.#at(target.key), VersionId: target.versionId }));
       } catch (error) {
-        if (!isStoreError(error) || error.code === 'unavailable') throw error;
-        if (!NOTHING_TO_DELETE.includes(error.storeCode)) failures.push({ ...target, code: error.storeCode });
+        if (!isStoreError(error) || error.code === 'unavailable') errors.push(error);
+        else if (!NOTHING_TO_DELETE.includes(error.storeCode)) failures.push({ ...target, code: error.storeCode });
       }
-    }
+    };
+    await pMap(targets, deleteOne, { concurrency: STORE_CONCURRENCY });
+    if (errors.length > 0) throw errors[0];
     return failures;
   }
 
