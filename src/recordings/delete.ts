@@ -92,8 +92,11 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
     if (!isEmpty) {
       // Before the parts go, which nothing brings back.
       await bucket.queue.enqueue(ref, context.now());
-      await context.audit.record({ event: 'aborted', ref, actor, requestId });
-      await requireStill(await bucket.recording(ref));
+      const [again] = await together(
+        bucket.recording(ref),
+        context.audit.record({ event: 'aborted', ref, actor, requestId }),
+      );
+      await requireStill(again);
     }
     // A completion that is running has either won by now, and is seen, or finds no upload any more.
     await context.store.abortMultipartUpload(bucket.mediaKey(ref), manifest.uploadId);
@@ -195,8 +198,8 @@ async function deleteOrDiscard(
   const deadline = toIso(before.deadlineMs(ref));
   const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
   const known = manifest === 'unreadable' ? undefined : manifest;
-  const [isEnded] = await together(
-    known !== undefined && areUploadsEnded(bucket, ref, known),
+  const [openUploads] = await together(
+    known && openUploadsOf(bucket, ref, known),
     isDecided || bucket.write(ref, 'deleting', intent),
   );
   // One of an earlier request may have another deadline than this one's.
@@ -206,7 +209,7 @@ async function deleteOrDiscard(
   const candidate: DeletionCandidate = {
     state,
     areUploadsListed: false,
-    ended: isEnded ? known : undefined,
+    read: known && openUploads && { manifest: known, openUploads },
     reason,
     actor,
     hasIntent: true,
@@ -223,10 +226,12 @@ async function deleteOrDiscard(
   return requireDeleted(bucket, ref, outcome, isAbsent);
 }
 
-async function areUploadsEnded(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<boolean> {
+/** The upload of the manifest is asked for by its id, whatever the listing shows. */
+async function openUploadsOf(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<string[]> {
   const key = bucket.mediaKey(ref);
-  const [parts, open] = await together(bucket.store.listParts(key, uploadId), openUploadsAt(bucket.store, key));
-  return parts === undefined && open.length === 0;
+  const [parts, listed] = await together(bucket.store.listParts(key, uploadId), openUploadsAt(bucket.store, key));
+  const others = listed.map((upload) => upload.uploadId).filter((id) => id !== uploadId);
+  return parts ? [uploadId, ...others] : others;
 }
 
 async function requireDeleted(

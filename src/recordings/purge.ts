@@ -28,8 +28,8 @@ export interface DeletionCandidate {
   readonly state: RecordingState;
   /** Whether its `uploads` are all that the store lists. */
   readonly areUploadsListed: boolean;
-  /** Its manifest, where it was read already, and its uploads were seen to have ended. */
-  readonly ended?: Manifest | undefined;
+  /** Where the caller has read it already: its manifest, and the ids of those of its uploads that are open. */
+  readonly read?: { readonly manifest: Manifest; readonly openUploads: readonly string[] } | undefined;
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;
@@ -164,9 +164,10 @@ class Purge {
   }
 
   async #prepare(job: PurgeJob): Promise<void> {
-    const { ended } = job.candidate;
-    if (ended) {
-      job.manifest = ended;
+    const { read } = job.candidate;
+    if (read) {
+      job.manifest = read.manifest;
+      await this.#endUploads(job, read.openUploads);
       return;
     }
     try {
@@ -182,18 +183,26 @@ class Purge {
    * The upload of the manifest, which has all parts, whatever a listing shows; and those that a listing does show: a
    * creation whose reply was lost leaves an empty one.
    */
-  async #endUploads(job: PurgeJob): Promise<void> {
-    const { areUploadsListed, state } = job.candidate;
+  async #endUploads(job: PurgeJob, open?: readonly string[]): Promise<void> {
     const { store } = this.#bucket;
     const key = this.#bucket.mediaKey(job.ref);
     try {
-      const listed = areUploadsListed ? state.uploads : await openUploadsAt(store, key);
-      const ids = new Set(listed.map(({ uploadId }) => uploadId));
-      if (job.manifest) ids.add(job.manifest.uploadId);
-      for (const uploadId of ids) job.deleted.bytes += await endUpload(store, key, uploadId);
+      for (const uploadId of open ?? (await this.#uploadsOf(job))) {
+        job.deleted.bytes += await endUpload(store, key, uploadId);
+      }
     } catch (error) {
       job.deferred ??= failureOf(error);
     }
+  }
+
+  async #uploadsOf({ candidate, manifest, ref }: PurgeJob): Promise<Set<string>> {
+    const { areUploadsListed, state } = candidate;
+    const listed = areUploadsListed
+      ? state.uploads
+      : await openUploadsAt(this.#bucket.store, this.#bucket.mediaKey(ref));
+    const ids = new Set(listed.map(({ uploadId }) => uploadId));
+    if (manifest) ids.add(manifest.uploadId);
+    return ids;
   }
 
   /** Deletes the contents, and lists again, until a listing of exactly the attempt shows none. */

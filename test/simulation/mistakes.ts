@@ -259,7 +259,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('complete', 235, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
   mistake(DELETING, 41, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
-  mistake(DELETING, 762, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
+  mistake(DELETING, 1125, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
   mistake(DELETING, 1, 'purge keeps the media', withoutDelete('media')),
   mistake(DELETING, 1, 'purge keeps the manifest', withoutDelete('manifest')),
   mistake(DELETING, 1, 'purge keeps the marker', withoutDelete('participant')),
@@ -382,7 +382,7 @@ export const MISTAKES: readonly Mistake[] = [
       return store.put(key, body);
     },
   })),
-  mistake('sweep', 559, 'sweep skips a submission that it could not read', (store) => ({
+  mistake('sweep', 57, 'sweep skips a submission that it could not read', (store) => ({
     get: (key) => (kindOf(key) === 'log-queue' ? store.get(key).catch(() => Buffer.from('x')) : store.get(key)),
   })),
   mistake('sweep', 1, 'sweep writes bundles after the head that counts them', putAfter('log-entries', 'log-head')),
