@@ -7,10 +7,10 @@ export interface Waiting {
 
 /**
  * Of so many turns one is for that class if it waits: a busy store must not keep deletions from their time. Near its limit,
- * what background work takes delays calls by several times as much; at 150 requests a second it still deletes some ten
- * thousand recordings in four hours.
+ * what background work takes delays calls by ten times as much; at 150 requests a second it still deletes some five thousand
+ * recordings in four hours, and deletions have a day (`DELETE_LEAD`).
  */
-const ONE_TURN_OF: Readonly<Record<Urgency, number>> = { upload: Number.POSITIVE_INFINITY, read: 16, background: 64 };
+const ONE_TURN_OF: Readonly<Record<Urgency, number>> = { upload: Number.POSITIVE_INFINITY, read: 16, background: 128 };
 
 interface Class<T> {
   readonly urgency: Urgency;

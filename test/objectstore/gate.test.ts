@@ -143,18 +143,18 @@ test('uploads go before reads, and reads before background work', async () => {
   expect(sent).toEqual(['first', 'upload1', 'upload2', 'read1', 'read2', 'sweep']);
 });
 
-test('what is less urgent is never starved: one turn in 16 belongs to reads, one in 64 to background work', async () => {
+test('what is less urgent is never starved: one turn in 16 belongs to reads, one in 128 to background work', async () => {
   const { sent, call, take, settle } = startVirtualGate({ ...ONE_AT_ONCE, growEveryMs: 1e9 });
   call(['first']);
   call(names('sweep', 9), { urgency: 'background', tenant: undefined });
-  call(names('read', 9), { urgency: 'read' });
-  call(names('upload', 150));
-  for (let count = 0; count < 130; count += 1) {
+  call(names('read', 20), { urgency: 'read' });
+  call(names('upload', 300));
+  for (let count = 0; count < 258; count += 1) {
     await settle();
     await take();
   }
   const turnsOf = (name: string) => sent.filter((each) => each.startsWith(name)).length;
-  expect([turnsOf('sweep'), turnsOf('read')]).toEqual([2, 8]);
+  expect([turnsOf('sweep'), turnsOf('read')]).toEqual([2, 16]);
 });
 
 test('work that said nothing is background work', async () => {
