@@ -85,6 +85,12 @@ const deletion = z.object({
   isEmpty: z.literal(true).optional(),
 });
 
+/** Of a deletion whose intent cannot be read. */
+export const UNKNOWN_INTENT: Pick<z.infer<typeof deletion>, 'reason' | 'actor' | 'deadline'> = {
+  reason: 'controller-instruction',
+  actor: 'unknown',
+};
+
 const restriction = z.object({
   version: z.literal(1),
   reason: text,

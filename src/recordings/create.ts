@@ -16,7 +16,7 @@ import { consentAt } from './consent.ts';
 import { type Caller, type RecordingsContext, rememberOpenUpload, type UploadSettings } from './context.ts';
 import { type Beginning, mayBeAnswered, type Seen, takeBack } from './creation.ts';
 import { isTooLate, mayBeRunning, stillBeingCreated } from './creation-time.ts';
-import { discardRecording } from './delete.ts';
+import { discardRecording, mayBeDiscarded } from './delete.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
 import { describe, readContent } from './read.ts';
@@ -186,8 +186,10 @@ async function discardIfLate(
   ref: RecordingRef,
   manifest: Manifest,
 ): Promise<void> {
-  const state = await bucket.recording(ref);
-  if (state && !mayBeAnswered(state, manifest)) await discardRecording(context, ref, { actor: 'service' });
+  const attempt = await bucket.attempt(ref);
+  const state = attempt.recording(ref.recording);
+  if (!state || mayBeAnswered(state, manifest)) return;
+  if (await mayBeDiscarded(context, attempt, ref, manifest)) await discardRecording(context, ref, { actor: 'service' });
 }
 
 function requireRoom({ recordings }: Attempt): void {

@@ -1,7 +1,7 @@
 // Deletes one recording on request: erasure, withdrawal of consent, a controller's instruction, an abort.
-import { isKept, type RecordingState } from '../bucket/attempt.ts';
+import { type Attempt, isKept, type RecordingState } from '../bucket/attempt.ts';
 import { Bucket, DELETION } from '../bucket/bucket.ts';
-import type { DeletionReason, Manifest, Receipt } from '../bucket/documents.ts';
+import { type DeletionReason, type Manifest, type Receipt, UNKNOWN_INTENT } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
 import { latenessOf } from '../bucket/receipts.ts';
 import { ServiceError } from '../model/errors.ts';
@@ -11,6 +11,7 @@ import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
+import { mayBeSwept } from './finalize.ts';
 import { type DeletionCandidate, ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
 import { readManifest, readReceipt } from './read.ts';
 import { requireRightClock } from './right-clock.ts';
@@ -76,19 +77,20 @@ export async function requireUnrestricted(
 
 /**
  * Gives up a recording that is not stored. One of which no part ever arrived leaves nothing, so that callers who begin and
- * give up cannot fill the bucket; any other leaves an audit event and a receipt. Safe to repeat.
+ * give up cannot fill the bucket; any other, and one that is due, leaves an audit event and a receipt. Safe to repeat.
  * @throws ServiceError `recording-stored` when it was completed before, `recording-restricted`, `recording-not-found`.
  */
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
   const { actor, requestId } = caller;
   const bucket = new Bucket(context);
   const requireStill = (state: RecordingState | undefined) => requireUnrestricted(context, caller, state, 'aborted');
-  const state = await requireNotStored(bucket, ref);
+  const attempt = await bucket.attempt(ref);
+  const state = requireNotStored(attempt, ref);
   await requireStill(state);
   let isEmpty = false;
   if (state && isKept(state)) {
     const manifest = await readManifest(context, ref);
-    isEmpty = await hasNoPart(context, ref, manifest);
+    isEmpty = await mayBeDiscarded(context, attempt, ref, manifest);
     if (!isEmpty) {
       // Before the parts go, which nothing brings back.
       await bucket.queue.enqueue(ref, context.now());
@@ -100,24 +102,29 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
     }
     // A completion that is running has either won by now, and is seen, or finds no upload any more.
     await context.store.abortMultipartUpload(bucket.mediaKey(ref), manifest.uploadId);
-    await requireNotStored(bucket, ref);
+    requireNotStored(await bucket.attempt(ref), ref);
   }
   if (isEmpty) await discardRecording(context, ref, { actor, requireStill });
   else await deleteRecording(context, ref, { reason: 'aborted', actor, requireStill });
 }
 
-/** Whether the store says so: an upload that it does not know any more had parts, for all that is known. */
-export async function hasNoPart(
+/**
+ * Whether a recording may be deleted without a receipt: the store says that no part has arrived, and no sweep may be writing
+ * a receipt at the same time. An upload that the store does not know any more had parts, for all that is known.
+ */
+export async function mayBeDiscarded(
   context: RecordingsContext,
+  attempt: Attempt,
   ref: RecordingRef,
   { uploadId }: Manifest,
 ): Promise<boolean> {
+  if (mayBeSwept(context, attempt.deadlineMs(ref))) return false;
   const key = new Bucket(context).mediaKey(ref);
   return (await context.store.listParts(key, uploadId))?.length === 0;
 }
 
-async function requireNotStored(bucket: Bucket, ref: RecordingRef): Promise<RecordingState | undefined> {
-  const state = await bucket.recording(ref);
+function requireNotStored(attempt: Attempt, { recording }: RecordingRef): RecordingState | undefined {
+  const state = attempt.recording(recording);
   if (!state?.objects.media || state.objects.deleting) return state;
   throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
 }
@@ -198,22 +205,21 @@ async function deleteOrDiscard(
   const deadline = toIso(before.deadlineMs(ref));
   const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
   const known = manifest === 'unreadable' ? undefined : manifest;
-  const [openUploads] = await together(
-    known && openUploadsOf(bucket, ref, known),
-    isDecided || bucket.write(ref, 'deleting', intent),
-  );
-  // One of an earlier request may have another deadline than this one's.
-  const deadlineMs = isDecided
-    ? await bucket.deadlineMs(attempt, state)
-    : attempt.deadlineOfDeletion(ref, toIso(before.deadlineMs(ref)));
+  const decide = async () => {
+    if (!isDecided) await bucket.write(ref, 'deleting', intent);
+    // What an earlier request has decided counts: its reason and its caller are in the audit trail.
+    const decided = isDecided ? await bucket.read(ref, 'deleting') : intent;
+    return decided === 'unreadable' ? UNKNOWN_INTENT : (decided ?? intent);
+  };
+  const [openUploads, decided] = await together(known && openUploadsOf(bucket, ref, known), decide());
   const candidate: DeletionCandidate = {
     state,
     areUploadsListed: false,
     read: known && openUploads && { manifest: known, openUploads },
-    reason,
-    actor,
+    reason: decided.reason,
+    actor: decided.actor,
     hasIntent: true,
-    deadlineMs,
+    deadlineMs: attempt.deadlineOfDeletion(ref, decided.deadline),
   };
   let isAbsent = false;
   const look = async () => {

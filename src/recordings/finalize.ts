@@ -145,15 +145,22 @@ async function readContent({ store }: FinalizeContext, mediaKey: string): Promis
 /** A request lasts at most an hour, and the clocks may differ by some minutes. */
 const WRITES_END_WITHIN_MS = 2 * HOUR_MS;
 
+type Margin = Pick<FinalizeContext, 'now' | 'leadMs'>;
+
+/** Whether a sweep may delete a recording with this deadline while the request lasts. */
+export function mayBeSwept({ now, leadMs }: Margin, deadlineMs: number): boolean {
+  return deadlineMs <= now() + leadMs + WRITES_END_WITHIN_MS;
+}
+
 /**
  * Call it before an object is written beside the manifest. Where a sweep may be deleting the recording meanwhile, and its
  * queue entries with it, an entry of this writer's own leads the next sweep to what was written too late.
  */
 export async function enqueueIfDue(
-  { now, leadMs }: Pick<FinalizeContext, 'now' | 'leadMs'>,
+  context: Margin,
   bucket: Bucket,
   ref: RecordingRef,
   deadlineMs: number,
 ): Promise<void> {
-  if (deadlineMs <= now() + leadMs + WRITES_END_WITHIN_MS) await bucket.queue.enqueue(ref, deadlineMs);
+  if (mayBeSwept(context, deadlineMs)) await bucket.queue.enqueue(ref, deadlineMs);
 }

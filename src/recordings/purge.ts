@@ -242,8 +242,8 @@ class Purge {
       return;
     }
     if (!known && !hadMedia && deleted.bytes === 0) {
-      // Read now: an erasure, which needs a receipt, may have replaced the intent of an abort.
-      const intent = candidate.hasIntent ? await this.#bucket.read(ref, 'deleting') : undefined;
+      // Read now: an abort may have written it since the listing, which proves nothing, or an erasure, which needs a receipt.
+      const intent = await this.#bucket.read(ref, 'deleting');
       // Another purge has finished since the listing, with a receipt or without.
       if (candidate.hasIntent && !intent) return fail(job, { code: 'overtaken' });
       // No one has the id of a creation that died before its manifest, and no part of it ever arrived.

@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import { type Attempt, hasLostManifest, type RecordingState } from '../bucket/attempt.ts';
 import { DELETION } from '../bucket/bucket.ts';
 import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import { UNKNOWN_INTENT } from '../bucket/documents.ts';
 import type { StoredItem } from '../bucket/listing.ts';
 import { isProof } from '../bucket/receipt-log.ts';
 import { type AttemptRef, attemptId, recordingId } from '../model/ids.ts';
@@ -163,9 +164,6 @@ function failAttempt({ bucket, context, tally }: SweepRun, { ref, entries }: Due
   const dueMs = entries[0]?.timeMs ?? Number.NaN;
   tally.overdue(failureOf(error), bucket.attemptName(ref), dueMs, context.now());
 }
-
-/** Of a deletion whose intent cannot be read. */
-export const UNKNOWN_INTENT = { reason: 'controller-instruction', actor: 'unknown' } as const;
 
 /** It was listed by exactly its prefix, and nothing of it is deleted. */
 function isLeftAsListed({ isExact, candidates }: InspectedAttempt): boolean {

@@ -10,6 +10,7 @@ import {
   readAs,
   type StoredMark,
   type Timeline,
+  UNKNOWN_INTENT,
 } from '../bucket/documents.ts';
 import { isProof } from '../bucket/receipt-log.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
@@ -18,7 +19,6 @@ import { toIso } from '../model/times.ts';
 import type { ListedObject } from '../objectstore/object-store.ts';
 import { isBusy, isStoreError } from '../objectstore/store-error.ts';
 import { tagRecordings } from '../recordings/assess.ts';
-import { UNKNOWN_INTENT } from '../sweeper/sweep.ts';
 import type { Claims } from './claims.ts';
 import { type Comparison, compareDocument, compareEtags, compareSizes } from './media.ts';
 import { AT_ONCE_MS, isAudited } from './promises.ts';

@@ -298,9 +298,9 @@ export const MISTAKES: readonly Mistake[] = [
   })),
   mistake(DELETING, 16, 'purge reads no receipts', unread('receipt')),
   mistake('sweep', 1, 'sweep sees no facts', hidden('assessed')),
-  mistake('sweep', 6, 'sweep does not see `deleting`', hidden('deleting')),
+  mistake('sweep', 17, 'sweep does not see `deleting`', hidden('deleting')),
   mistake('play', 48, 'playback does not see a restriction', hidden('restricted')),
-  mistake(SHOWING, 6, 'a deletion is not seen by those who read', hidden('deleting')),
+  mistake(SHOWING, 674, 'a deletion is not seen by those who read', hidden('deleting')),
   mistake(SHOWING, 179, 'an assessment is not seen by those who read', hidden('assessed')),
   mistake(['create', 'complete', 'assess', 'sweep', ...SHOWING], 14, 'only the latest assessment is seen', {
     listing({ objects }) {
@@ -351,8 +351,8 @@ export const MISTAKES: readonly Mistake[] = [
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 141, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 187, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
-  mistake('sweep', 246, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
+  mistake('sweep', 9, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 17, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   // The logs of receipts.
   mistake('sweep', 117, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
@@ -391,8 +391,8 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
-  mistake('sweep', 291, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
-  mistake(DELETING, 80, 'purge submits no receipt that another has written', (store) => {
+  mistake('sweep', 186, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake(DELETING, 162, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {
       async put(key, ...rest) {
