@@ -9,6 +9,8 @@ const FEWEST_PREFIXES = 4;
 /** A page that needs more keys for each prefix costs more than it saves. */
 const KEYS_FOR_EACH = 25;
 const MOST_KEYS = 1000;
+/** Stores that have shown objects under a beginning that ends within a name. */
+const listWithinNames = new WeakSet<ObjectStore>();
 /** How many requests may show nothing: a share of those that listings one by one need. */
 const WASTED_SHARE = 1 / 16;
 
@@ -18,7 +20,8 @@ const WASTED_SHARE = 1 / 16;
  * next character. Nothing follows from the order of keys or from a page that is not the whole, so what is not shown is not
  * there. Prefixes end in `/`, and none is a beginning of another.
  *
- * Left out are prefixes that have no close neighbours, and those whose listing cannot be read.
+ * Left out are prefixes that have no close neighbours, those whose listing cannot be read, and all that an empty page would
+ * prove before the store has shown that it lists by a beginning that ends within a name: some know folders alone.
  */
 export async function listByCommonPrefix(store: ObjectStore, prefixes: readonly string[]): Promise<SharedListing> {
   const objects = new Map<string, readonly ListedObject[]>();
@@ -31,6 +34,10 @@ export async function listByCommonPrefix(store: ObjectStore, prefixes: readonly 
     const limit = Math.min(MOST_KEYS, KEYS_FOR_EACH * group.length);
     try {
       const page = await store.list(common, { limit });
+      if (!common.endsWith('/')) {
+        if (page.objects.length > 0) listWithinNames.add(store);
+        if (!listWithinNames.has(store)) return;
+      }
       if (!page.truncated) {
         const shown = Map.groupBy(page.objects, ({ key }) => group.find((prefix) => key.startsWith(prefix)));
         for (const prefix of group) objects.set(prefix, shown.get(prefix) ?? []);

@@ -72,9 +72,9 @@ export async function assessAttempt(
     const attempt = mayEndEarly ? await listDecided(bucket, ref) : before;
     requireConfirmed(context, attempt, completedAtMs, confirmed);
     await announce(context, caller, attempt, completedAtMs, confirmed.size);
-    written.delete(entry);
-    const later = await writeAssessment(bucket, attempt, completedAtMs, () => bucket.takeBackEntries([...written]));
+    // The claim stays until the grace period is over: a creation whose own claim is on its way must see one of the two.
     written.clear();
+    const later = await writeAssessment(bucket, attempt, completedAtMs);
     return toAssessment(context, later, Math.min(completedAtMs, later.assessedAtMs ?? completedAtMs));
   } finally {
     await bucket.takeBackEntries([...written]);
@@ -101,12 +101,7 @@ async function announce(
  * The record, then the tags of what was listed as stored, then a listing, which shows what came meanwhile. Of assessments at
  * once, the one whose tags are written last lists after that, and sees the records of the others.
  */
-async function writeAssessment(
-  bucket: Bucket,
-  attempt: Attempt,
-  completedAtMs: number,
-  afterwards: () => Promise<void>,
-): Promise<Attempt> {
+async function writeAssessment(bucket: Bucket, attempt: Attempt, completedAtMs: number): Promise<Attempt> {
   const { ref, assessedAtMs = Number.POSITIVE_INFINITY } = attempt;
   await bucket.putAssessment(ref, completedAtMs);
   const firstMs = Math.min(completedAtMs, assessedAtMs);
@@ -114,7 +109,7 @@ async function writeAssessment(
   await pMap(stored, (each) => bucket.store.tag(bucket.mediaKey(each), attempt.tagsOf(each, firstMs)), {
     concurrency: STORE_CONCURRENCY,
   });
-  const [later] = await together(bucket.attempt(ref), afterwards());
+  const later = await bucket.attempt(ref);
   const tagged = new Set(stored.map(({ recording }) => recording));
   const areTagged = storedIn(later).every(({ recording }) => tagged.has(recording));
   return areTagged && later.assessedAtMs === firstMs ? later : tagRecordings(bucket, later);

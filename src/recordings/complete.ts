@@ -1,6 +1,6 @@
 // Completes a recording: all parts there, of the right size, and the beginning of a real recording.
 
-import type { Attempt, RecordingState } from '../bucket/attempt.ts';
+import type { RecordingState } from '../bucket/attempt.ts';
 import { Bucket } from '../bucket/bucket.ts';
 import type { Manifest, Timeline } from '../bucket/documents.ts';
 import { NO_RECORDING } from '../model/container.ts';
@@ -11,7 +11,7 @@ import type { Recording } from '../model/recording.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { type Caller, noteContent, type RecordingsContext } from './context.ts';
 import { deleteRecording, requireUnrestricted } from './delete.ts';
-import { type Finalized, finalizeRecording } from './finalize.ts';
+import { type Finalized, type FinalizeInput, finalizeRecording } from './finalize.ts';
 import { describeStored, type LiveRecording, readLive, readRecording, toRecording } from './read.ts';
 import { plausibleTimeline } from './timeline.ts';
 import { knownOpenUpload } from './upload.ts';
@@ -46,7 +46,10 @@ export async function completeRecording(
   context.openUploadCache.delete(recordingId(ref));
   const timeline = input.timeline && plausibleTimeline(input.timeline, lifeOf(context, ref));
   const parts = known ? await completeOpenUpload(context, bucket, ref, known.manifest, input) : [];
-  if (known && parts.length > 0) return finish(context, ref, known.manifest, { ...input, timeline }, { parts });
+  if (known && parts.length > 0) {
+    const { manifest, deadlineMs } = known;
+    return finish(context, ref, manifest, { ...input, timeline }, { parts, deadlineMs });
+  }
 
   const live = await readLive(context, ref);
   const { state, manifest } = live;
@@ -77,7 +80,7 @@ async function finish(
   ref: RecordingRef,
   manifest: Manifest,
   input: CompleteInput,
-  made: { readonly parts?: readonly StoredPart[]; readonly known?: Attempt },
+  made: Pick<FinalizeInput, 'parts' | 'known' | 'deadlineMs'>,
 ): Promise<Recording> {
   const finalized = await finalizeRecording(context, ref, { ...made, timeline: input.timeline });
   noteContent(context, ref, finalized);

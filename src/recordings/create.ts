@@ -73,7 +73,7 @@ export async function createRecording(
   const bucket = new Bucket(context);
   const keyed = idempotencyKey === undefined ? undefined : keyedRandom(context.randomBytes, attemptRef, idempotencyKey);
   const createdAtMs = context.now();
-  const elapsedMs = startStopwatch(context.now);
+  const sinceBegunMs = startStopwatch(context.now);
   const recording = newRecordingId(createdAtMs, keyed ?? context.randomBytes);
   const own = { ref: { ...attemptRef, tenant: caller.tenant, recording }, participantId };
 
@@ -87,12 +87,18 @@ export async function createRecording(
   const { before, earlier } = begun;
   if (earlier) return respond(context, before, earlier.state, earlier.manifest, input.parts);
 
-  const { uploadId, claimedMs } = await prepare(context, bucket, own, input, before, async (seen) => {
-    if (isBeingAssessed(seen)) throw beingAssessed();
-    if (keyed) await requireAlone(bucket, own, keyed, seen);
-    if (input.isOfOneParticipant) await requireOnlyParticipant(bucket, own, seen);
-    if (isTooLate(elapsedMs)) throw stillBeingCreated();
-  });
+  const { uploadId, claimedMs, ageMs } = await prepare(
+    context,
+    bucket,
+    own,
+    input,
+    { before, sinceBegunMs },
+    async (seen) => {
+      if (isBeingAssessed(seen)) throw beingAssessed();
+      if (keyed) await requireAlone(bucket, own, keyed, seen);
+      if (input.isOfOneParticipant) await requireOnlyParticipant(bucket, own, seen);
+    },
+  );
   const manifest: Manifest = {
     version: 1,
     ...idsOf(own.ref),
@@ -106,7 +112,7 @@ export async function createRecording(
     uploadId,
   };
   await bucket.putManifest(own.ref, manifest);
-  if (isTooLate(elapsedMs)) {
+  if (isTooLate(ageMs)) {
     await discardIfLate(context, bucket, own.ref, manifest);
     throw stillBeingCreated();
   }
@@ -133,6 +139,13 @@ async function begin<T>(
   }
 }
 
+interface Prepared {
+  readonly uploadId: string;
+  readonly claimedMs: number;
+  /** How old the claim is at most, in milliseconds. */
+  readonly ageMs: () => number;
+}
+
 /**
  * What the manifest names or needs, beside the claims of others, which decide whether it may be written. Where the creation
  * ends here, all of it is taken back.
@@ -142,10 +155,11 @@ async function prepare(
   bucket: Bucket,
   own: Beginning,
   { contentType, isOfOneParticipant = false }: CreateInput,
-  before: Attempt,
+  { before, sinceBegunMs }: { readonly before: Attempt; readonly sinceBegunMs: () => number },
   decide: (seen: Seen) => Promise<void>,
-): Promise<{ readonly uploadId: string; readonly claimedMs: number }> {
+): Promise<Prepared> {
   let isAnswered = false;
+  const elapsedMs = startStopwatch(context.now);
   try {
     const [claims, uploadId, , refusal] = await together(
       bucket.queue.claims(own.ref),
@@ -158,7 +172,11 @@ async function prepare(
     const claim = claims.creations.find(({ recording }) => recording === own.ref.recording);
     if (!claim) throw stillBeingCreated();
     await decide({ before, claims });
-    return { uploadId, claimedMs: claim.claimedMs };
+    // The time before the claim does not count: on a busy store the claim itself waits for its turn.
+    const claimAgeMs = claims.storeTimeMs - claim.claimedMs;
+    const ageMs = Number.isNaN(claimAgeMs) ? sinceBegunMs : () => claimAgeMs + elapsedMs();
+    if (isTooLate(ageMs)) throw stillBeingCreated();
+    return { uploadId, claimedMs: claim.claimedMs, ageMs };
   } catch (error) {
     await takeBack(bucket, own, isAnswered, context.now());
     throw error;

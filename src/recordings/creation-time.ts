@@ -35,9 +35,9 @@ export function isLate(claimedMs: number, writtenMs: number): boolean {
   return elapsedMs > DECIDES_WITHIN_MS + CUT_MS && mayBeRunning(elapsedMs);
 }
 
-/** Whether other requests may have taken a creation for dead that began then. */
-export function isTooLate(elapsedMs: () => number): boolean {
-  return elapsedMs() > DECIDES_WITHIN_MS;
+/** Whether other requests may have taken a creation for dead whose claim is that old. */
+export function isTooLate(ageMs: () => number): boolean {
+  return ageMs() > DECIDES_WITHIN_MS;
 }
 
 export function stillBeingCreated(): ServiceError {

@@ -109,16 +109,24 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
 }
 
 /**
- * Whether a recording may be deleted without a receipt: the store says that no part has arrived, and no sweep may be writing
- * a receipt at the same time. An upload that the store does not know any more had parts, for all that is known.
+ * Whether a recording may be deleted without a receipt: no part has arrived, and no sweep may be writing a receipt at the same
+ * time.
  */
 export async function mayBeDiscarded(
   context: RecordingsContext,
   attempt: Attempt,
   ref: RecordingRef,
+  manifest: Manifest,
+): Promise<boolean> {
+  return !mayBeSwept(context, attempt.deadlineMs(ref)) && (await hasNoPart(context, ref, manifest));
+}
+
+/** Whether the store says so: an upload that it does not know any more had parts, for all that is known. */
+export async function hasNoPart(
+  context: RecordingsContext,
+  ref: RecordingRef,
   { uploadId }: Manifest,
 ): Promise<boolean> {
-  if (mayBeSwept(context, attempt.deadlineMs(ref))) return false;
   const key = new Bucket(context).mediaKey(ref);
   return (await context.store.listParts(key, uploadId))?.length === 0;
 }

@@ -5,10 +5,11 @@ import { Bucket, type BucketContext } from '../bucket/bucket.ts';
 import type { StoredMarker, Timeline } from '../bucket/documents.ts';
 import { type Outbox, storedEvent } from '../bucket/outbox.ts';
 import type { Content, DetectedContainer, NO_RECORDING } from '../model/container.ts';
-import { HOUR_MS } from '../model/durations.ts';
+import { HOUR_MS, MAX_REQUEST_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
 import type { StoredPart } from '../model/parts.ts';
 import { CONTAINER_PROBE_BYTES, recognize } from '../model/recognize.ts';
+import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
 import { requireRightClock } from './right-clock.ts';
@@ -39,6 +40,8 @@ export interface FinalizeInput {
   readonly parts?: readonly StoredPart[];
   /** An earlier listing of its attempt, where there is one. */
   readonly known?: Attempt | undefined;
+  /** Its deadline as it was known before, where there is no listing. */
+  readonly deadlineMs?: number | undefined;
   /** Written while the media are read. */
   readonly timeline?: Timeline | undefined;
 }
@@ -56,7 +59,7 @@ export interface FinalizeInput {
 export async function finalizeRecording(
   context: FinalizeContext,
   ref: RecordingRef,
-  { parts = [], known, timeline }: FinalizeInput = {},
+  { parts = [], known, timeline, deadlineMs: knownMs = Number.POSITIVE_INFINITY }: FinalizeInput = {},
 ): Promise<Finalized> {
   const { store, now } = context;
   const bucket = new Bucket(context);
@@ -64,7 +67,7 @@ export async function finalizeRecording(
   const wasStored = known?.recording(ref.recording)?.objects.stored !== undefined;
   const guess = known ?? bucket.unlisted(ref);
   let tags = guess.tagsOf(ref);
-  if (timeline) await enqueueIfDue(context, bucket, ref, guess.deadlineMs(ref));
+  if (timeline) await enqueueIfDue(context, bucket, ref, Math.min(guess.deadlineMs(ref), knownMs));
   const withdraw = async (...media: readonly 'media'[]) => {
     const written = timeline ? ([...media, 'timeline'] as const) : media;
     if (written.length > 0) await bucket.withdraw(ref, ...written);
@@ -79,6 +82,7 @@ export async function finalizeRecording(
     return { result: 'absent' };
   }
 
+  const elapsedMs = startStopwatch(now);
   const attempt = await bucket.attempt(ref);
   // By a wrong clock it would be taken for past its deadline.
   requireRightClock(context, attempt);
@@ -101,12 +105,23 @@ export async function finalizeRecording(
     // Before the marker, so that no event is lost: it is delivered only once the marker exists.
     await context.outbox?.add(ref.tenant, [storedEvent(ref, now(), deadlineMs)]);
     await bucket.write(ref, 'stored', marker);
+    // A sweep may be suspended for longer than the queue leads to what a deletion left.
+    if (elapsedMs() > MAX_REQUEST_MS && !(await isStillLive(bucket, ref, now))) {
+      await bucket.withdraw(ref, 'media', 'stored');
+      return { result: 'deleted' };
+    }
   }
   for (let latest = attempt; !isDeepStrictEqual(latest.tagsOf(ref), tags); latest = await bucket.attempt(ref)) {
     tags = latest.tagsOf(ref);
     await store.tag(mediaKey, tags);
   }
   return { result: 'stored', attempt, marker };
+}
+
+async function isStillLive(bucket: Bucket, ref: RecordingRef, now: () => number): Promise<boolean> {
+  const attempt = await bucket.attempt(ref);
+  const state = attempt.recording(ref.recording);
+  return state !== undefined && attempt.isLive(state, now());
 }
 
 function markerOf(

@@ -11,7 +11,7 @@ import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
 import { type Beginning, mayBeAnswered, requireFirst, type Seen } from './creation.ts';
 import { stillBeingCreated } from './creation-time.ts';
-import { discardRecording, mayBeDiscarded } from './delete.ts';
+import { discardRecording, hasNoPart, mayBeDiscarded } from './delete.ts';
 import { readManifest } from './read.ts';
 
 /** 96 bits identify the key; 32 stay random, so that two tries in one millisecond never get one id. */
@@ -59,8 +59,9 @@ export async function findEarlierTry(
       if (error instanceof ServiceError && error.code !== 'recording-unreadable') throw stillBeingCreated();
       throw error;
     });
-    if (mayBeAnswered(state, manifest)) earlier ??= { state, manifest };
-    else if (await mayBeDiscarded(context, attempt, state.ref, manifest)) {
+    if (mayBeAnswered(state, manifest) || !(await hasNoPart(context, state.ref, manifest))) {
+      earlier ??= { state, manifest };
+    } else if (await mayBeDiscarded(context, attempt, state.ref, manifest)) {
       await discardRecording(context, state.ref, { actor: 'service' });
     }
   }

@@ -4,6 +4,7 @@ import type { Bucket } from '../bucket/bucket.ts';
 import { ServiceError } from '../model/errors.ts';
 import type { RecordingsContext } from './context.ts';
 import { type Beginning, mayBeAnswered, requireFirst, type Seen } from './creation.ts';
+import { hasNoPart } from './delete.ts';
 import { readManifest } from './read.ts';
 
 /**
@@ -20,7 +21,8 @@ export async function requireOwnAttempt(
     const manifest = await readManifest(context, state.ref).catch((error: unknown) => {
       if (!(error instanceof ServiceError)) throw error;
     });
-    if (!manifest || !mayBeAnswered(state, manifest)) continue;
+    if (!manifest) continue;
+    if (!mayBeAnswered(state, manifest) && (await hasNoPart(context, state.ref, manifest))) continue;
     if (manifest.participantId === participantId) return;
     throw ofAnother();
   }

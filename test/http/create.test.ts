@@ -408,6 +408,15 @@ describe('a create with an Idempotency-Key', () => {
     expect(await manifestsOf(attempt)).toHaveLength(1);
   });
 
+  it('is answered however long its claim waited for its turn: its time begins with the claim', async () => {
+    const held = store.holdNext('put');
+    const creating = api.call('post', pathOf(newAttempt()), { body: CREATE_BODY, headers: { 'Idempotency-Key': 'k' } });
+    await held.reached;
+    api.service.clock.advance(4 * MINUTE_MS);
+    held.release();
+    expect((await creating).status).toBe(201);
+  });
+
   it('keeps a recording whose manifest came in time, however late the reply: another was answered with it', async () => {
     const reached = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();

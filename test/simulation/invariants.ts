@@ -24,7 +24,8 @@ export function checkEffect(model: Model, world: World, effect: Effect): void {
     if (parsed?.type === 'due-attempt') touched.push(parsed.ref);
     nothingIsDeletedEarly(model, world, effect, name);
     whatEndsEarlyIsAudited(model, world, effect, name);
-    must(!model.poisoned.has(name), 'what cannot be read is kept', `${name} is deleted`);
+    // What was on its way before it could not be read any more may still arrive.
+    must(effect.isLate || !model.poisoned.has(name), 'what cannot be read is kept', `${name} is deleted`);
   }
   if (aborted) nothingIsDeletedEarly(model, world, effect, aborted.key, aborted.uploadId);
   const isWrite = ['put', 'createMultipartUpload', 'completeMultipartUpload'].includes(method);

@@ -1,21 +1,26 @@
 // Orders of events: what is overtaken, or dies, in the middle, and what must hold then. The simulator found most of them
 // (CHANGELOG has the seeds).
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/model/durations.ts';
 import type { RecordingRef } from '../../src/model/ids.ts';
 import { toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
+import { createRecording } from '../../src/recordings/create.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
+import { presignParts } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
 import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { holdMonotonicClock } from '../kit/monotonic.ts';
-import { CALLER } from '../kit/service.ts';
+import { CALLER, uploadParts } from '../kit/service.ts';
+import { BEGINNING } from '../simulation/plan.ts';
 import { type RetentionService, startRetention } from './support.ts';
 
 const MANIFESTS = /\/recording\.json$/;
+const CLAIMS = 'due/19700101T000000000Z/attempt/';
+const ATTEMPT = { tenant: 'acme', exam: 'math', attempt: 'a1' };
 const CRASHED = { storeCode: 'InternalError' };
 
 let service: RetentionService;
@@ -327,4 +332,72 @@ describe('verify', () => {
     await overtaken({ when: 'after', call: 'list', keys: 'receipts/' }, expire, fixOn);
     expect(await service.due('receipts')).toEqual([]);
   });
+});
+
+test('a timeline that arrives after a sweep has deleted its recording is gone before the deadline', async () => {
+  service = startRetention({ policy: { afterAssessmentMs: 7 * DAY_MS } });
+  const ref = await service.begin();
+  await service.after(HOUR_MS).assess(ref);
+  await service.after(2 * HOUR_MS).sweep();
+  // A sweep may delete it six days after the assessment.
+  service.clock.advance(6 * DAY_MS - 2 * HOUR_MS - 20 * MINUTE_MS);
+  await presignParts(service.context, ref, [{ partNumber: 1, sizeBytes: webm.length }]);
+  await uploadParts(service.context, ref, [webm]);
+  service.clock.advance(30 * MINUTE_MS);
+  const timeline = { startedAt: toIso(service.clock.now()), endedAt: toIso(service.clock.now()), gaps: [] };
+  const dying = (store: ObjectStore) => failing(store, 'list', attemptPrefix(ref));
+  const complete = (store: ObjectStore) => service.complete(ref, dying(store), { timeline });
+  const completing = overtaken(
+    { when: 'before', call: 'put', keys: recordingKey(ref, 'timeline') },
+    service.sweep,
+    complete,
+  );
+  await expect(completing).rejects.toMatchObject(CRASHED);
+  expect(await service.objectsOf(ref)).toEqual([recordingKey(ref, 'timeline')]);
+  await service.after(3 * HOUR_MS).sweep();
+  expect(await service.objectsOf(ref)).toEqual([]);
+});
+
+test('a recording that a suspended sweep completes after it was deleted leaves no marker', async () => {
+  const ref = await service.uploaded();
+  service.clock.advance(3 * DAY_MS);
+  const deleteIt = async () => {
+    await service.erase(ref);
+    // The queue leads there no more.
+    await service.after(3 * HOUR_MS).sweep();
+    await service.after(3 * HOUR_MS).sweep();
+  };
+  await overtaken({ when: 'before', call: 'put', keys: recordingKey(ref, 'stored') }, deleteIt);
+  expect(await service.objectsOf(ref)).toEqual([]);
+});
+
+test('a creation whose claim is on its way while an attempt is assessed does not end in an expired recording', async () => {
+  service = startRetention({ policy: { afterAssessmentMs: 7 * DAY_MS } });
+  const first = await service.record();
+  service.clock.advance(10 * DAY_MS);
+  const assess = () => service.assess(first, service.clock.now() - 8 * DAY_MS, [first.recording]);
+  const create = (store: ObjectStore) =>
+    createRecording({ ...service.context, store }, CALLER, first, { ...BEGINNING, participantId: 'p1', parts: 0 });
+  const creating = overtaken({ when: 'before', call: 'put', keys: CLAIMS }, assess, create);
+  await expect(creating).rejects.toMatchObject({ code: 'recording-being-created' });
+  await expect(create(service.store)).rejects.toMatchObject({ code: 'attempt-assessed' });
+});
+
+test('a recording with a part counts, whatever date a restore has given its manifest', async () => {
+  const create = (participantId: string, idempotencyKey: string) =>
+    createRecording(service.context, CALLER, ATTEMPT, {
+      ...BEGINNING,
+      participantId,
+      idempotencyKey,
+      parts: 0,
+      isOfOneParticipant: true,
+    });
+  const { recording } = await create('p1', 'k1');
+  const ref = { ...ATTEMPT, recording: recording.recordingId };
+  await uploadParts(service.context, ref, [webm]);
+  service.clock.advance(20 * MINUTE_MS);
+  await service.put(recordingKey(ref, 'manifest'), (await service.store.get(recordingKey(ref, 'manifest'))) ?? '');
+  service.clock.advance(4 * MINUTE_MS);
+  await expect(create('p2', 'k2')).rejects.toMatchObject({ code: 'attempt-of-another-participant' });
+  expect((await create('p1', 'k1')).recording).toMatchObject({ recordingId: ref.recording });
 });

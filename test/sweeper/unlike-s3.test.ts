@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { DAY_MS, HOUR_MS } from '../../src/model/durations.ts';
 import { newRecordingId } from '../../src/model/ids.ts';
+import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { verify } from '../../src/verifier/verify.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
@@ -295,4 +296,20 @@ describe('times that are not there', () => {
     await service.verifyOn(undated(service), { fix: true });
     expect(await service.openUploads()).toHaveLength(1);
   });
+});
+
+test('nothing is concluded from a store that lists folders and keys, and nothing by a beginning within a name', async () => {
+  const wrap = (store: ObjectStore) =>
+    overriding(store, {
+      list: async (prefix, options) => {
+        const page = await store.list(prefix, options);
+        if (prefix === '' || prefix.endsWith('/')) return page;
+        return { ...page, objects: page.objects.filter(({ key }) => key === prefix), truncated: false };
+      },
+    });
+  const service = startRetention({ wrap });
+  await service.recordMany(8);
+  await service.after(3 * HOUR_MS).sweep();
+  expect(await service.after(29 * DAY_MS).sweep()).toMatchObject({ deleted: { recordings: 8 }, failed: 0 });
+  expect(await service.keys('attempts/')).toEqual([]);
 });
