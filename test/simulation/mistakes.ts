@@ -311,7 +311,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('create', 6, 'create does not see an assessment', hidden('assessed')),
   mistake('create', 17, 'create ignores its key', othersHidden()),
   mistake('create', 127, 'create does not look whether another try has begun', othersHidden({ isFirstShown: true })),
-  mistake('create', 781, 'create does not look how long it took', {
+  mistake('create', 1303, 'create does not look how long it took', {
     service: ({ now }) => {
       const atMs = now();
       return { now: () => atMs };
@@ -351,9 +351,9 @@ export const MISTAKES: readonly Mistake[] = [
   // Failures that are taken for success.
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 141, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
-  mistake('sweep', 9, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
+  mistake('sweep', 43, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 17, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
-  mistake('sweep', 50, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
+  mistake('sweep', 23, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   // The logs of receipts.
   mistake('sweep', 117, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
   mistake(
