@@ -41,6 +41,7 @@ export interface Turn {
   readonly isMedia: boolean;
   /** It counts as one of the window. */
   isInFlight: boolean;
+  isConnected: boolean;
   /** Of the window, when it was last sent. */
   era: number;
   refusals: number;
@@ -59,8 +60,6 @@ export class Gate {
   readonly #timers: GateTimers;
   readonly #window: Window;
   readonly #connections = new FairShare(MAX_CONNECTIONS);
-  /** Requests that the store refused, and whose pause is over: they go first. */
-  readonly #again: Waiter[] = [];
   readonly #lines = new WaitingLines<Waiter>();
   readonly #refusals: Record<Urgency, number> = { upload: 0, read: 0, background: 0 };
   #inFlight = 0;
@@ -76,7 +75,7 @@ export class Gate {
     return this.#window.size;
   }
 
-  /** How many requests of this urgency have not been sent yet. */
+  /** How many requests of this urgency wait for their turn. */
   waiting(urgency: Urgency): number {
     return this.#lines.count(urgency);
   }
@@ -98,15 +97,13 @@ export class Gate {
       isOver: currentDeadline(),
       isMedia,
       isInFlight: false,
+      isConnected: false,
       era: 0,
       refusals: 0,
       hasEnded: false,
       stopWatch: () => {},
     };
-    await new Promise<void>((admit, refuse) => {
-      this.#lines.add({ work, turn, admit, refuse });
-      this.#admit();
-    });
+    await this.#wait(turn);
     return turn;
   }
 
@@ -127,37 +124,48 @@ export class Gate {
     turn.stopWatch();
   }
 
-  /** The store throttles, or is not there. It keeps its place until `again` or `end`. */
+  /** The store throttles, or is not there, or refuses this alone. */
   refused(turn: Turn, storeCode: string): void {
-    turn.stopWatch();
     turn.refusals += 1;
     this.#refusals[turn.work.urgency] += 1;
-    this.#window.refused(turn.era);
-    this.#giveUp(storeCode);
+    this.#window.refused(turn.era, turn.refusals);
+    this.#giveUp(turn, storeCode);
+    this.#leave(turn);
   }
 
   /**
-   * Resolves when a request that was refused may be sent again, before those that never were.
+   * Resolves when a request that was refused may be sent again: after a pause, or as long as the store said, and when it is the
+   * turn of its work.
    * @throws StoreError when the store has refused too often, this request or all
    */
   async again(turn: Turn, storeCode: string, hintMs = 0): Promise<void> {
     if (turn.refusals > MAX_REFUSALS) throw refusal(turn, storeCode);
-    this.#window.close(Math.min(hintMs, LONGEST_HINT_MS));
+    this.#disconnect(turn);
     this.#leave(turn);
-    await new Promise<void>((resolve) => this.#timers.after(this.#window.pauseMs(turn.refusals), resolve));
+    const pauseMs = Math.max(this.#window.pauseMs(turn.refusals), Math.min(hintMs, LONGEST_HINT_MS));
+    await new Promise<void>((resolve) => this.#timers.after(pauseMs, resolve));
     if (this.#window.refusesEverything) throw refusal(turn, storeCode);
-    await new Promise<void>((admit, refuse) => {
-      this.#again.push({ work: turn.work, turn, admit, refuse });
-      this.#admit();
-    });
+    await this.#wait(turn);
   }
 
   /** Its connection is free. Safe to repeat. */
   end(turn: Turn): void {
     if (turn.hasEnded) return;
     turn.hasEnded = true;
-    this.#connections.give(turn.work.tenant);
+    this.#disconnect(turn);
     this.#leave(turn);
+  }
+
+  #wait(turn: Turn): Promise<void> {
+    return new Promise<void>((admit, refuse) => {
+      this.#lines.add({ work: turn.work, turn, admit, refuse });
+      this.#admit();
+    });
+  }
+
+  #disconnect(turn: Turn): void {
+    if (turn.isConnected) this.#connections.give(turn.work.tenant);
+    turn.isConnected = false;
   }
 
   get #isFull(): boolean {
@@ -173,27 +181,29 @@ export class Gate {
 
   #admit(): void {
     while (this.#inFlight < this.#window.open && !this.#isClosed()) {
-      const next = this.#again.shift() ?? this.#takeNew();
+      const next = this.#takeNext();
       if (!next) return;
       // It was aborted while it waited to be sent again.
       if (next.turn.hasEnded) continue;
+      this.#connections.take(next.work.tenant);
+      next.turn.isConnected = true;
       next.turn.isInFlight = !next.turn.isMedia;
       if (next.turn.isInFlight) this.#inFlight += 1;
       next.admit();
     }
   }
 
-  #takeNew(): Waiter | undefined {
-    const next = this.#lines.takeNext((tenant) => this.#connections.hasRoom(tenant));
-    if (next) this.#connections.take(next.work.tenant);
-    return next;
+  /** One that was never refused goes ahead after a pause: another may be refused for a reason of its own. */
+  #takeNext(): Waiter | undefined {
+    const hasRoom = (tenant: string | undefined) => this.#connections.hasRoom(tenant);
+    const isNew = ({ turn }: Waiter) => turn.refusals === 0;
+    return (this.#window.isProbing ? this.#lines.takeNext(hasRoom, isNew) : undefined) ?? this.#lines.takeNext(hasRoom);
   }
 
   /** It opens by itself while anything waits. */
   #isClosed(): boolean {
     const { closedForMs } = this.#window;
-    const isAnyWaiting = this.#again.length > 0 || !this.#lines.isEmpty;
-    if (closedForMs > 0 && isAnyWaiting && !this.#isOpeningLater) {
+    if (closedForMs > 0 && !this.#lines.isEmpty && !this.#isOpeningLater) {
       this.#isOpeningLater = true;
       this.#timers.after(closedForMs, () => {
         this.#isOpeningLater = false;
@@ -203,12 +213,15 @@ export class Gate {
     return closedForMs > 0;
   }
 
-  /** Nobody waits whose time is over, nor for a store that refuses everything. */
-  #giveUp(storeCode: string): void {
-    const isGivenUp = ({ turn }: Waiter) => this.#window.refusesEverything || turn.isOver();
-    const left = Map.groupBy(this.#again.splice(0), isGivenUp);
-    this.#again.push(...(left.get(false) ?? []));
-    for (const { turn, refuse } of [...(left.get(true) ?? []), ...this.#lines.takeAll(isGivenUp)]) {
+  /**
+   * Nobody waits whose time is over, nor for a store that refuses everything. That it also refuses what it was never asked is
+   * told by a request that was not refused before.
+   */
+  #giveUp(refused: Turn, storeCode: string): void {
+    const { refusesEverything } = this.#window;
+    const isGivenUp = ({ turn }: Waiter) =>
+      turn.isOver() || (refusesEverything && (turn.refusals > 0 || refused.refusals === 1));
+    for (const { turn, refuse } of this.#lines.takeAll(isGivenUp)) {
       refuse(turn.isOver() ? pastDeadline(turn.operation) : refusal(turn, storeCode));
     }
   }

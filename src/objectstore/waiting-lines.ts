@@ -32,13 +32,18 @@ export class WaitingLines<T extends Waiting> {
     line.splice(line.findLastIndex((before) => before.work.order <= order) + 1, 0, waiting);
   }
 
-  /** Takes out the one that comes next, of those whose tenant has room. */
-  takeNext(hasRoom: (tenant: string | undefined) => boolean): T | undefined {
+  /** Takes out the one that comes next, of those that are wanted and whose tenant has room. */
+  takeNext(
+    hasRoom: (tenant: string | undefined) => boolean,
+    isWanted: (waiting: T) => boolean = () => true,
+  ): T | undefined {
     const isOwed = (of: Class<T>) => of.passedOver >= ONE_TURN_OF[of.urgency] - 1;
     for (const of of [...this.#classes.filter(isOwed), ...this.#classes]) {
       for (const [tenant, line] of of.lines) {
         if (!hasRoom(tenant)) continue;
-        const next = line.shift();
+        const place = line.findIndex(isWanted);
+        if (place < 0) continue;
+        const [next] = line.splice(place, 1);
         // The tenant's next turn comes after those of all others.
         of.lines.delete(tenant);
         if (line.length > 0) of.lines.set(tenant, line);

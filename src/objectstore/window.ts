@@ -38,6 +38,9 @@ export const YIELDING: Manner = {
 /** How often the store may refuse before nothing waits for it any longer: one request, or all without a success between. */
 export const MAX_REFUSALS = 12;
 
+/** What has been refused more often, while others succeeded, is refused for a reason of its own. */
+const MAX_TELLING_REFUSALS = 3;
+
 export class Window {
   readonly #manner: Manner;
   readonly #max: number;
@@ -54,6 +57,8 @@ export class Window {
   #pauses = 0;
   /** Since the last success. */
   #fruitlessPauses = 0;
+  /** Since the last pause. */
+  #hasSucceeded = true;
 
   /** @param now milliseconds that only grow */
   constructor(manner: Manner, max: number, now: () => number, random: () => number) {
@@ -84,6 +89,11 @@ export class Window {
     return Math.max(0, this.#closedUntilMs - this.#now());
   }
 
+  /** Whether nothing has succeeded since the last pause: then one request goes ahead. */
+  get isProbing(): boolean {
+    return !this.#hasSucceeded;
+  }
+
   get refusesEverything(): boolean {
     return this.#fruitlessPauses > MAX_REFUSALS;
   }
@@ -98,6 +108,7 @@ export class Window {
   succeeded(era: number, isFull: boolean): void {
     if (era !== this.#era) return;
     this.#fruitlessPauses = 0;
+    this.#hasSucceeded = true;
     if (this.#now() - this.#closedUntilMs >= this.#manner.calmMs) this.#pauses = 0;
     if (isFull) this.#grow();
   }
@@ -113,21 +124,21 @@ export class Window {
     this.#open = this.#size;
   }
 
-  /** One pause for all that was in flight. */
-  refused(era: number): void {
-    if (era !== this.#era) return;
+  /**
+   * One pause for all that was in flight. A request that is refused again and again while others succeed says nothing about the
+   * store: its own key may be the reason, or its operation.
+   * @param times how often this request has been refused
+   */
+  refused(era: number, times: number): void {
+    if (era !== this.#era || (times > MAX_TELLING_REFUSALS && this.#hasSucceeded)) return;
+    this.#hasSucceeded = false;
     this.#era += 1;
     this.#pauses += 1;
     // One that went ahead says no more than those that were refused before it.
     if (this.#fruitlessPauses === 0) this.#resize(this.#manner.shrink(this.#open));
     this.#open = 1;
     this.#fruitlessPauses += 1;
-    this.close(this.pauseMs(this.#pauses));
-  }
-
-  /** For this long, or longer if it was closed for longer. */
-  close(forMs: number): void {
-    this.#closedUntilMs = Math.max(this.#closedUntilMs, this.#now() + forMs);
+    this.#closedUntilMs = this.#now() + this.pauseMs(this.#pauses);
   }
 
   #resize(size: number): void {

@@ -55,8 +55,6 @@ export async function assessAttempt(
     const [before] = await together(
       bucket.attempt(ref),
       pMap(written, (key) => queue.add(key)),
-      // So that the claim can be deleted at once later.
-      mayEndEarly && bucket.isVersioned(),
     );
     requireRightClock(context, before);
     const isKnown = completedAtMs === before.assessedAtMs;

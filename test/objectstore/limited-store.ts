@@ -31,7 +31,14 @@ export function eachSecond(perSecond: number): Limit {
   };
 }
 
-export function startLimitedStore(limit: Limit, { latencyMs, clock }: { latencyMs: number; clock: Clock }) {
+interface StoreOptions {
+  readonly latencyMs: number;
+  readonly clock: Clock;
+  /** As its `Retry-After` says. Default: it sends none. */
+  readonly hintMs?: number;
+}
+
+export function startLimitedStore(limit: Limit, { latencyMs, clock, hintMs }: StoreOptions) {
   const counted = { taken: 0, refused: 0 };
   const travel = () => new Promise<void>((resolve) => clock.after(latencyMs / 2, resolve));
 
@@ -47,7 +54,7 @@ export function startLimitedStore(limit: Limit, { latencyMs, clock }: { latencyM
         await travel();
         if (isTaken) return gate.answered(turn);
         gate.refused(turn, 'SlowDown');
-        await gate.again(turn, 'SlowDown');
+        await gate.again(turn, 'SlowDown', hintMs);
       }
     } finally {
       gate.end(turn);

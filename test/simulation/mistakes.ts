@@ -250,7 +250,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('erase', 1, 'erase writes no audit event', withoutPut('audit')),
   mistake('abort', 36, 'abort writes no audit event', withoutPut('audit')),
   mistake('assess', 1, 'assess writes no due entry', withoutPut('due-attempt')),
-  mistake('assess', 5, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
+  mistake('assess', 52, 'assess writes the fact before the due entry', putAfter('due-attempt', 'assessed')),
   mistake('sweep', 20, 'sweep writes the index of receipts after a receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 2, 'sweep writes no index of receipts', withoutPut('due-receipts')),
   mistake('erase', 18, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
@@ -358,7 +358,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 117, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
   mistake(
     'sweep',
-    2877,
+    1802,
     'sweep takes what is young into the log',
     submissions(({ lastModifiedMs }) => lastModifiedMs - DAY_MS),
   ),
@@ -391,7 +391,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
-  mistake('sweep', 186, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake('sweep', 1011, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
   mistake(DELETING, 162, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {
