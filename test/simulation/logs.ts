@@ -142,6 +142,7 @@ export class Logs {
   /** Entries of a submission, whatever has signed it. */
   #entriesOf(key: string): string[] {
     const [, payload = ''] = this.#body(key).toString('latin1').split('.');
+    must(payload !== '', 'a submission can be read', key);
     return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { entries: string[] }).entries;
   }
 

@@ -382,7 +382,7 @@ export const MISTAKES: readonly Mistake[] = [
       return store.put(key, body);
     },
   })),
-  mistake('sweep', 57, 'sweep skips a submission that it could not read', (store) => ({
+  mistake('sweep', 318, 'sweep skips a submission that it could not read', (store) => ({
     get: (key) => (kindOf(key) === 'log-queue' ? store.get(key).catch(() => Buffer.from('x')) : store.get(key)),
   })),
   mistake('sweep', 1, 'sweep writes bundles after the head that counts them', putAfter('log-entries', 'log-head')),
