@@ -32,11 +32,11 @@ const DAYS_A_MONTH = 365.25 / 12;
 /** `DELETE_LEAD` */
 const LEAD_DAYS = 1;
 
-/** Of one recording, as docs/operations.md counts them. One call for part URLs a minute, or one a part. */
+/** Of one recording, as docs/operations.md counts them. A process reads an open recording once an hour. */
 function requestsOf(hours: number, parts: number) {
-  const calls = Math.min(parts, Math.ceil(hours * 60));
-  const [create, complete, assess, playback, deletion] = [7, 7, 7, 3, 5];
-  return { a: create + calls + parts + complete + assess + playback + deletion, b: calls + 2 + 11 + 1 };
+  const urls = Math.ceil(hours);
+  const [create, complete, assess, playback, deletion] = [7, 6, 6, 3, 5];
+  return { a: create + urls + parts + complete + assess + playback + deletion, b: urls + 1 + 11 + 1 };
 }
 
 export function demandOf(exam: Exam) {
