@@ -53,9 +53,17 @@ function printable(text: string): string {
   return text.replace(/[^\P{C}\n]/gu, '\uFFFD');
 }
 
+/** What a failed inspection hides may be due. */
+function verdictOf({ due, deleted, failed, dryRun }: SweepReport): string {
+  if (due > 0) {
+    return `${dryRun ? due : deleted.recordings} of ${counted(due, 'due recording')} ${dryRun ? 'would be deleted' : 'deleted'}.`;
+  }
+  return failed > 0 ? 'Nothing was deleted: what is due could not be read.' : 'No recording was due.';
+}
+
 /** The verdict, a table of counts, and what needs attention. */
 function toText(report: SweepReport): string {
-  const { due, deleted, late, kept, failed, overdue, dryRun } = report;
+  const { deleted, late, kept, failed, overdue, dryRun } = report;
   const rows: readonly (readonly [string, string])[] = [
     [
       'Deleted',
@@ -68,14 +76,15 @@ function toText(report: SweepReport): string {
     ['Store requests', `${report.requests}`],
   ];
   const lines = [
-    due === 0
-      ? 'No recording was due.'
-      : `${dryRun ? due : deleted.recordings} of ${counted(due, 'due recording')} ${dryRun ? 'would be deleted' : 'deleted'}.`,
+    verdictOf(report),
     ...rows.map(([label, value]) => `  ${label.padEnd(16)}${value}`),
     ...(report.provenBefore > 0
       ? [`${counted(report.provenBefore, 'recording')} had already been deleted by another sweep or by a request.`]
       : []),
     ...(report.empty > 0 ? [`${counted(report.empty, 'recording')} had been created but contained nothing.`] : []),
+    ...(report.salvaged > 0
+      ? [`${counted(report.salvaged, 'abandoned upload')} ${dryRun ? 'would be completed' : 'completed'}.`]
+      : []),
     ...(report.broughtForward > 0
       ? [
           `${counted(report.broughtForward, 'attempt')} ${dryRun ? 'would get' : 'got'} an earlier deadline, because RETENTION_BY_TENANT is shorter now.`,

@@ -87,6 +87,15 @@ describe('the report', () => {
     );
   });
 
+  test('says that what is due could not be read, and which uploads it completed', async () => {
+    const { written, of } = terminal();
+    const report = { ...(await startTestService().sweep()), failed: 300, overdue: 300, salvaged: 2 };
+    expect(await reportSweep(async () => report, of(false))).toBe(1);
+    expect(written.pop()).toMatch(
+      /^Nothing was deleted: what is due could not be read\.\n[\s\S]*Failed +300\n[\s\S]*\n2 abandoned uploads completed\.\n/,
+    );
+  });
+
   test('says what another run had proven, and what was empty; the log has both, and a warning for what was late', async () => {
     const report = { ...(await startTestService().sweep()), provenBefore: 2, empty: 3 };
     const { written, of } = terminal();
