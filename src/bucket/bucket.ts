@@ -13,6 +13,7 @@ import {
   type OpenUpload,
   refusalOf,
   STORE_CONCURRENCY,
+  type WriteOptions,
 } from '../objectstore/object-store.ts';
 import { isStoreError } from '../objectstore/store-error.ts';
 import { Attempt, type RecordingState } from './attempt.ts';
@@ -242,8 +243,8 @@ export class Bucket {
   // The participant index
 
   /** Leads from a participant to a recording. Its creation writes it before the manifest. */
-  async putParticipant(participant: string, ref: RecordingRef): Promise<void> {
-    await this.store.put(keyOf('participant', { ...ref, participant }), new Uint8Array());
+  async putParticipant(participant: string, ref: RecordingRef, options?: Pick<WriteOptions, 'once'>): Promise<void> {
+    await this.store.put(keyOf('participant', { ...ref, participant }), new Uint8Array(), options);
   }
 
   /** How old the index entry is that leads from a participant to a recording, by the store's clock; undefined: there is none. */

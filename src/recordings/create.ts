@@ -12,6 +12,7 @@ import type { Recording, RecordingKind } from '../model/recording.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
+import { isStoreError, isThrottling } from '../objectstore/store-error.ts';
 import { consentAt } from './consent.ts';
 import { type Caller, type RecordingsContext, rememberOpenUpload, type UploadSettings } from './context.ts';
 import { type Beginning, mayBeAnswered, type Seen, takeBack } from './creation.ts';
@@ -161,13 +162,13 @@ async function prepare(
   let isAnswered = false;
   const elapsedMs = startStopwatch(context.now);
   try {
-    const [claims, uploadId, , refusal] = await together(
+    const [claims, uploadId, isCertain, refusal] = await together(
       bucket.queue.claims(own.ref),
       context.store.createMultipartUpload(bucket.mediaKey(own.ref), { contentType, cacheControl: NEVER_CACHED }),
-      bucket.putParticipant(own.participantId, own.ref),
+      indexParticipant(bucket, own),
       isOfOneParticipant && refusalOf(requireOwnAttempt(context, before, own.participantId)),
     );
-    isAnswered = true;
+    isAnswered = isCertain;
     if (refusal) throw refusal;
     const claim = claims.creations.find(({ recording }) => recording === own.ref.recording);
     if (!claim) throw stillBeingCreated();
@@ -180,6 +181,21 @@ async function prepare(
   } catch (error) {
     await takeBack(bucket, own, isAnswered, context.now());
     throw error;
+  }
+}
+
+/**
+ * Writes the index entry, once more where the reply was lost. False: the first write may still take effect, even after the
+ * creation has taken everything back.
+ */
+async function indexParticipant(bucket: Bucket, { ref, participantId }: Beginning): Promise<boolean> {
+  try {
+    await bucket.putParticipant(participantId, ref, { once: true });
+    return true;
+  } catch (error) {
+    if (!isStoreError(error) || isThrottling(error.storeCode)) throw error;
+    await bucket.putParticipant(participantId, ref);
+    return false;
   }
 }
 

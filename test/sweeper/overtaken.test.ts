@@ -401,3 +401,20 @@ test('a recording with a part counts, whatever date a restore has given its mani
   await expect(create('p2', 'k2')).rejects.toMatchObject({ code: 'attempt-of-another-participant' });
   expect((await create('p1', 'k1')).recording).toMatchObject({ recordingId: ref.recording });
 });
+
+test('an index entry that takes effect after its creation has taken everything back is swept', async () => {
+  await service.put(`${CLAIMS}acme/math/a1/assessing-abcdefgh`);
+  let arrive: (() => Promise<unknown>) | undefined;
+  const losing = replacing(service.store, 'put', 'participants/', (go) => {
+    if (arrive) return go();
+    arrive = go;
+    return Promise.reject(new StoreError('unavailable', 'PutObject', 'ECONNRESET'));
+  });
+  const input = { ...BEGINNING, participantId: 'p1', parts: 0 };
+  const creating = createRecording({ ...service.context, store: losing }, CALLER, ATTEMPT, input);
+  await expect(creating).rejects.toMatchObject({ code: 'recording-being-created' });
+  await arrive?.();
+  expect(await service.keys('participants/')).toHaveLength(1);
+  await service.after(3 * HOUR_MS).sweep();
+  expect(await service.keys('participants/')).toEqual([]);
+});
