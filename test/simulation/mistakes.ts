@@ -352,7 +352,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('create', 63, 'create ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('assess', 141, 'assess ignores that its due entry failed', putFailureIgnored('due-attempt')),
   mistake('sweep', 43, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
-  mistake('sweep', 17, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
+  mistake('sweep', 167, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 23, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
   // The logs of receipts.
   mistake('sweep', 117, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
@@ -391,7 +391,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
-  mistake('sweep', 1011, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake('sweep', 1328, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
   mistake(DELETING, 162, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {
