@@ -6,7 +6,7 @@ export interface Allowance {
   readonly all: number;
 }
 
-/** DigitalOcean Spaces, for each account. */
+/** DigitalOcean Spaces, for each bucket, as a community answer of unknown date says; docs/stores.md has what its pages say. */
 export const SPACES: Allowance = { writesOrLists: 150, all: 240 };
 
 /** Token buckets that hold what is allowed in one second. A refused request takes nothing from them. */

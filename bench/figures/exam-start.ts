@@ -69,7 +69,7 @@ export const examStart: Figure = {
           'failed. No parts are sent in this minute: a part of 5 MiB at 300 kbit/s is full after 140 s. Response times are those of ' +
           'successful requests, and meet no goal if any candidate failed. Clients, service and store run on one machine.',
         `The throttled store is a proxy that accepts ${SPACES.writesOrLists} requests a second that write or list (PUT, POST, COPY, DELETE, ` +
-          `LIST) and ${SPACES.all} in all, as DigitalOcean Spaces does, and answers 503 SlowDown to those above. Refused requests do not ` +
+          `LIST) and ${SPACES.all} in all, the strictest limits that were found (docs/stores.md, DigitalOcean Spaces), and answers 503 SlowDown to those above. Refused requests do not ` +
           'use the allowance. The allowance that is used counts from the first arrival until the last candidate has finished.',
         `The plain server makes as many requests to the store for each creation (${plain.perCreation}), and issues no part URLs. Its ` +
           'response times are those of the creations that succeeded.',
