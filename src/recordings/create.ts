@@ -162,13 +162,13 @@ async function prepare(
   let isAnswered = false;
   const elapsedMs = startStopwatch(context.now);
   try {
-    const [claims, uploadId, isCertain, refusal] = await together(
+    const [claims, uploadId, , refusal] = await together(
       bucket.queue.claims(own.ref),
       context.store.createMultipartUpload(bucket.mediaKey(own.ref), { contentType, cacheControl: NEVER_CACHED }),
-      indexParticipant(bucket, own),
+      indexParticipant(context, bucket, own),
       isOfOneParticipant && refusalOf(requireOwnAttempt(context, before, own.participantId)),
     );
-    isAnswered = isCertain;
+    isAnswered = true;
     if (refusal) throw refusal;
     const claim = claims.creations.find(({ recording }) => recording === own.ref.recording);
     if (!claim) throw stillBeingCreated();
@@ -185,17 +185,20 @@ async function prepare(
 }
 
 /**
- * Writes the index entry, once more where the reply was lost. False: the first write may still take effect, even after the
- * creation has taken everything back.
+ * Writes the index entry, once more where the reply was lost. The first write may then still take effect, even after the
+ * recording was deleted again; an entry of the deletion queue leads a sweep to it.
  */
-async function indexParticipant(bucket: Bucket, { ref, participantId }: Beginning): Promise<boolean> {
+async function indexParticipant(
+  { now }: RecordingsContext,
+  bucket: Bucket,
+  { ref, participantId }: Beginning,
+): Promise<void> {
   try {
     await bucket.putParticipant(participantId, ref, { once: true });
-    return true;
   } catch (error) {
     if (!isStoreError(error) || isThrottling(error.storeCode)) throw error;
+    await bucket.queue.enqueueCreation(ref, participantId, now());
     await bucket.putParticipant(participantId, ref);
-    return false;
   }
 }
 

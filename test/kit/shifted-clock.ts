@@ -40,12 +40,13 @@ const PRECISION_MS = 1000;
  * object that was written through this store is known to the millisecond, so that it is not taken for one from before a turn.
  */
 function seenThrough(clock: ReturnType<typeof createShiftedClock>, store: ObjectStore): ObjectStore {
-  const writes = new Map<string, number[]>();
+  const writes = new Map<string, { readonly realMs: number; readonly shownMs: number }[]>();
   const exactly = (realMs: number, key: unknown) =>
-    writes.get(String(key))?.findLast((writtenMs) => Math.abs(writtenMs - realMs) < PRECISION_MS) ?? realMs;
+    writes.get(String(key))?.findLast((write) => Math.abs(write.realMs - realMs) < PRECISION_MS)?.shownMs ??
+    clock.at(realMs);
   const seen = (value: unknown, name = '', key?: unknown): unknown => {
     if (name === 'storeTimeMs') return Number(value) + clock.now() - Date.now();
-    if (name === 'lastModifiedMs') return clock.at(exactly(Number(value), key));
+    if (name === 'lastModifiedMs') return exactly(Number(value), key);
     if (name === 'initiatedMs') return clock.at(Number(value));
     if (Array.isArray(value)) return value.map((item) => seen(item));
     if (typeof value !== 'object' || value === null) return value;
@@ -54,7 +55,8 @@ function seenThrough(clock: ReturnType<typeof createShiftedClock>, store: Object
   };
   return intercepting(store, async (call, [key], go) => {
     if (call === 'put' || call === 'completeMultipartUpload') {
-      writes.set(String(key), [...(writes.get(String(key)) ?? []), Date.now()]);
+      const write = { realMs: Date.now(), shownMs: clock.now() };
+      writes.set(String(key), [...(writes.get(String(key)) ?? []), write]);
     }
     return call.startsWith('list') ? seen(await go()) : go();
   });

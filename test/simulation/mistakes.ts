@@ -391,7 +391,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
-  mistake('sweep', 1328, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake('sweep', 1442, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
   mistake(DELETING, 162, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {
