@@ -27,8 +27,8 @@ test('in a hundred histories everything happens: each fault, crashes, salvages, 
   expect(wanted.split(/\s+/).filter((name) => !happened.has(name))).toEqual([]);
 });
 
-test('the reply to a manifest, which is sent once, comes late (history 63)', async () => {
-  const { violation, trace } = await runHistory(63);
+test('the reply to a manifest, which is sent once, comes late (history 181)', async () => {
+  const { violation, trace } = await runHistory(181);
   expect(violation).toBeUndefined();
   expect(trace.lines()).toContainEqual(expect.stringMatching(/recording\.json: reply comes late/));
 });
