@@ -66,19 +66,17 @@ async function conclude(taking: Taking, proofs: Proof[]): Promise<void> {
   for (const { ref } of model.recordings.values()) tagsTellTheDeadline(simulation, ref);
   await twoSweeps(taking);
   const { hadEndlessSweep } = model;
-  const isOfSecondPurge = ({ kind, key }: Finding) =>
-    kind === 'receipt-not-in-log' && model.logs?.isOfSecondPurge(key) === true;
+  const isLeftOver = (finding: Finding) => isOfSecondPurge(model, finding) || isOfOverwritten(model, finding);
   await nothingIsWrong(taking, (finding) => {
     const { kind, key } = finding;
-    if (NOT_YET.has(kind) || isOfSecondPurge(finding) || (hadEndlessSweep && kind === 'receipt-but-objects'))
-      return true;
+    if (NOT_YET.has(kind) || isLeftOver(finding) || (hadEndlessSweep && kind === 'receipt-but-objects')) return true;
     return LEAVINGS.has(kind) && isLeftUntilItsDeadline(model, key);
   });
   await world.sleep(Math.max(rules.unassessedMs, rules.afterAssessmentMs));
   await twoSweeps(taking);
   proofs.push(...(await settleLogs(taking)));
   onlyProofsAreLeft(model);
-  await nothingIsWrong(taking, (finding) => isOfSecondPurge(finding) || isOfOverwritten(model, finding));
+  await nothingIsWrong(taking, isLeftOver);
   await world.sleep(rules.logRetentionMs + 2 * DAY_MS);
   await twoSweeps(taking);
   proofs.push(...(await settleLogs(taking)));
@@ -131,6 +129,11 @@ async function nothingIsWrong(taking: Taking, isAllowed: (finding: Finding) => b
   if (!('value' in answer)) throw new Violation('verify without faults ends well', '');
   const wrong = answer.value.findings.find((finding) => !isAllowed(finding) && !isExcused(model, finding.key));
   must(!wrong, 'verify finds nothing wrong', `${wrong?.kind} ${wrong?.key} (${wrong?.detail})`);
+}
+
+/** docs/simulation.md, accepted leftovers. */
+function isOfSecondPurge({ logs }: Model, { kind, key }: Finding): boolean {
+  return kind === 'receipt-not-in-log' && logs?.isOfSecondPurge(key) === true;
 }
 
 /** docs/simulation.md, accepted leftovers. */
