@@ -11,7 +11,8 @@ import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
 import { type Beginning, mayBeAnswered, requireFirst, type Seen } from './creation.ts';
 import { stillBeingCreated } from './creation-time.ts';
-import { discardRecording, hasNoPart, mayBeDiscarded } from './delete.ts';
+import { discardRecording, hasNoPart } from './delete.ts';
+import { mayBeSwept } from './finalize.ts';
 import { readManifest } from './read.ts';
 
 /** 96 bits identify the key; 32 stay random, so that two tries in one millisecond never get one id. */
@@ -61,7 +62,7 @@ export async function findEarlierTry(
     });
     if (mayBeAnswered(state, manifest) || !(await hasNoPart(context, state.ref, manifest))) {
       earlier ??= { state, manifest };
-    } else if (await mayBeDiscarded(context, attempt, state.ref, manifest)) {
+    } else if (!mayBeSwept(context, attempt.deadlineMs(state.ref))) {
       await discardRecording(context, state.ref, { actor: 'service' });
     }
   }

@@ -75,7 +75,7 @@ export function sweepContext(
 interface MemoryLimits {
   readonly maxContentUploads: number;
   readonly maxRecordings?: number;
-  readonly maxTenants?: number | undefined;
+  readonly maxTenants?: number;
 }
 
 export type ProcessMemory = ReturnType<typeof processMemory>;

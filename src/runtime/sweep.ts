@@ -58,7 +58,7 @@ function verdictOf({ due, deleted, failed, dryRun }: SweepReport): string {
   if (due > 0) {
     return `${dryRun ? due : deleted.recordings} of ${counted(due, 'due recording')} ${dryRun ? 'would be deleted' : 'deleted'}.`;
   }
-  return failed > 0 ? 'Nothing was deleted: what is due could not be read.' : 'No recording was due.';
+  return failed > 0 ? 'Nothing was deleted. What failed may have been due.' : 'No recording was due.';
 }
 
 /** The verdict, a table of counts, and what needs attention. */
