@@ -212,6 +212,8 @@ export type StoredMarker = DocumentOf<'stored'>;
 export type Manifest = DocumentOf<'manifest'>;
 /** Why a recording may not be played, and since when (policy 9.1). */
 export type Restriction = DocumentOf<'restricted'>;
+/** Why a recording is being deleted, by whom, and with which deadline; it cannot be revoked. */
+export type DeletionIntent = DocumentOf<'deleting'>;
 /** Who did what to a recording or an attempt, or was refused. */
 export type AuditEventDocument = DocumentOf<'auditEvent'>;
 export type AuditChainPlace = z.infer<typeof auditChainPlace>;

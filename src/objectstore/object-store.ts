@@ -252,17 +252,24 @@ const MAX_ABORTS = 5;
 /**
  * Aborts an upload until ListParts says that there is no such upload: a listing of uploads proves nothing, because
  * some stores leave uploads out of it. Resolves with the bytes of the deleted parts. Safe to repeat, and to run twice at once.
- * @throws StoreError; `UploadStaysOpen` when the store still lists its parts
+ * `listed`: its parts, where the caller has just listed them. @throws StoreError; `UploadStaysOpen` when the store still lists
+ * its parts
  */
-export async function endUpload(store: ObjectStore, key: string, uploadId: string): Promise<number> {
+export async function endUpload(
+  store: ObjectStore,
+  key: string,
+  uploadId: string,
+  listed?: readonly UploadedPart[],
+): Promise<number> {
   const dropped = new Map<string, number>();
-  for (let aborts = 0; aborts <= MAX_ABORTS; aborts += 1) {
-    const parts = await store.listParts(key, uploadId);
-    if (!parts) return [...dropped.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+  let parts = listed ?? (await store.listParts(key, uploadId));
+  for (let aborts = 0; parts; aborts += 1) {
     for (const { partNumber, etag, sizeBytes } of parts) dropped.set(`${partNumber} ${etag}`, sizeBytes);
-    if (aborts < MAX_ABORTS) await store.abortMultipartUpload(key, uploadId);
+    if (aborts === MAX_ABORTS) throw new StoreError('unexpected', 'AbortMultipartUpload', 'UploadStaysOpen');
+    await store.abortMultipartUpload(key, uploadId);
+    parts = await store.listParts(key, uploadId);
   }
-  throw new StoreError('unexpected', 'AbortMultipartUpload', 'UploadStaysOpen');
+  return [...dropped.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
 }
 
 export interface UploadListingTrial {

@@ -9,6 +9,7 @@ import type { RecordingRef } from '../model/ids.ts';
 import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
+import { endUpload, type UploadedPart } from '../objectstore/object-store.ts';
 import { StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
 import { mayBeSwept } from './finalize.ts';
@@ -83,26 +84,30 @@ export async function requireUnrestricted(
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
   const { actor, requestId } = caller;
   const bucket = new Bucket(context);
-  const requireStill = (state: RecordingState | undefined) => requireUnrestricted(context, caller, state, 'aborted');
+  const requireStill = async (state: RecordingState | undefined) => {
+    requireNotStored(state);
+    await requireUnrestricted(context, caller, state, 'aborted');
+  };
   const attempt = await bucket.attempt(ref);
-  const state = requireNotStored(attempt, ref);
+  const state = attempt.recording(ref.recording);
   await requireStill(state);
   let isEmpty = false;
   if (state && isKept(state)) {
     const manifest = await readManifest(context, ref);
-    isEmpty = await mayBeDiscarded(context, attempt, ref, manifest);
+    [isEmpty] = await together(
+      mayBeDiscarded(context, attempt, ref, manifest),
+      bucket.queue.enqueue(ref, context.now()),
+    );
     if (!isEmpty) {
       // Before the parts go, which nothing brings back.
-      await bucket.queue.enqueue(ref, context.now());
       const [again] = await together(
         bucket.recording(ref),
         context.audit.record({ event: 'aborted', ref, actor, requestId }),
       );
       await requireStill(again);
     }
-    // A completion that is running has either won by now, and is seen, or finds no upload any more.
+    // A completion that is running has either won by then, and is seen, or finds no upload any more.
     await context.store.abortMultipartUpload(bucket.mediaKey(ref), manifest.uploadId);
-    requireNotStored(await bucket.attempt(ref), ref);
   }
   if (isEmpty) await discardRecording(context, ref, { actor, requireStill });
   else await deleteRecording(context, ref, { reason: 'aborted', actor, requireStill });
@@ -131,9 +136,9 @@ export async function hasNoPart(
   return (await context.store.listParts(key, uploadId))?.length === 0;
 }
 
-function requireNotStored(attempt: Attempt, { recording }: RecordingRef): RecordingState | undefined {
-  const state = attempt.recording(recording);
-  if (!state?.objects.media || state.objects.deleting) return state;
+/** @throws ServiceError `recording-stored` */
+function requireNotStored(state: RecordingState | undefined): void {
+  if (!state?.objects.media || state.objects.deleting) return;
   throw new ServiceError('recording-stored', 'This recording is complete; it cannot be aborted, only deleted.');
 }
 
@@ -168,7 +173,7 @@ export async function discardRecording(
 
 /**
  * Enqueues while it lists, so that the next sweep finishes what a crash leaves; writes the audit event, so that nothing ends
- * without one; then the deletion intent, after which the deletion cannot be revoked; then purges.
+ * without one; then the deletion intent, after which the deletion cannot be revoked, while the upload is ended; then purges.
  * Safe to repeat. Undefined: nothing had arrived, and nothing is left to prove.
  */
 async function deleteOrDiscard(
@@ -202,8 +207,10 @@ async function deleteOrDiscard(
   }
 
   forget(context, ref);
-  const [attempt] = await together(
+  const known = manifest === 'unreadable' ? undefined : manifest;
+  const [attempt, uploads] = await together(
     isVersioned || requireStill ? bucket.attempt(ref, { everything: true }) : before,
+    known && !isEmpty && openUploadsOf(bucket, ref, known),
     announce?.(found.objects.media !== undefined),
   );
   const state = attempt.recording(ref.recording);
@@ -212,18 +219,18 @@ async function deleteOrDiscard(
   const requestedAt = toIso(nowMs);
   const deadline = toIso(before.deadlineMs(ref));
   const intent = { version: 1, reason, actor, requestedAt, deadline, ...(isEmpty && { isEmpty }) } as const;
-  const known = manifest === 'unreadable' ? undefined : manifest;
   const decide = async () => {
     if (!isDecided) await bucket.write(ref, 'deleting', intent);
     // What an earlier request has decided counts: its reason and its caller are in the audit trail.
     const decided = isDecided ? await bucket.read(ref, 'deleting') : intent;
     return decided === 'unreadable' ? UNKNOWN_INTENT : (decided ?? intent);
   };
-  const [openUploads, decided] = await together(known && openUploadsOf(bucket, ref, known), decide());
+  // What was given up empty keeps its upload until its intent is written: it may have a part by then.
+  const [endedBytes, decided] = await together(uploads && endUploads(bucket, ref, uploads), decide());
   const candidate: DeletionCandidate = {
     state,
     areUploadsListed: false,
-    read: known && openUploads && { manifest: known, openUploads },
+    ended: known && typeof endedBytes === 'number' ? { manifest: known, endedBytes } : undefined,
     reason: decided.reason,
     actor: decided.actor,
     hasIntent: true,
@@ -240,12 +247,25 @@ async function deleteOrDiscard(
   return requireDeleted(bucket, ref, outcome, isAbsent);
 }
 
+interface ListedUpload {
+  readonly uploadId: string;
+  /** Undefined: not listed yet. */
+  readonly parts?: readonly UploadedPart[];
+}
+
 /** The upload of the manifest is asked for by its id, whatever the listing shows. */
-async function openUploadsOf(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<string[]> {
+async function openUploadsOf(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<ListedUpload[]> {
   const key = bucket.mediaKey(ref);
   const [parts, listed] = await together(bucket.store.listParts(key, uploadId), openUploadsAt(bucket.store, key));
-  const others = listed.map((upload) => upload.uploadId).filter((id) => id !== uploadId);
-  return parts ? [uploadId, ...others] : others;
+  const others = listed.filter((upload) => upload.uploadId !== uploadId);
+  return parts ? [{ uploadId, parts }, ...others] : others;
+}
+
+/** Resolves with the bytes of the deleted parts. */
+async function endUploads(bucket: Bucket, ref: RecordingRef, uploads: readonly ListedUpload[]): Promise<number> {
+  const key = bucket.mediaKey(ref);
+  const bytes = await together(...uploads.map(({ uploadId, parts }) => endUpload(bucket.store, key, uploadId, parts)));
+  return bytes.reduce((sum, each) => sum + each, 0);
 }
 
 async function requireDeleted(

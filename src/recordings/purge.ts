@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
 import { emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { type Bucket, DELETION } from '../bucket/bucket.ts';
-import { type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
+import { type DeletionIntent, type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
 import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { entryOf, isProof, submitReceipts } from '../bucket/receipt-log.ts';
@@ -28,8 +28,8 @@ export interface DeletionCandidate {
   readonly state: RecordingState;
   /** Whether its `uploads` are all that the store lists. */
   readonly areUploadsListed: boolean;
-  /** Where the caller has read it already: its manifest, and the ids of those of its uploads that are open. */
-  readonly read?: { readonly manifest: Manifest; readonly openUploads: readonly string[] } | undefined;
+  /** Where the caller has ended its uploads already: its manifest, and the bytes of the parts that were deleted. */
+  readonly ended?: { readonly manifest: Manifest; readonly endedBytes: number } | undefined;
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;
@@ -90,9 +90,17 @@ interface PurgeJob {
   elapsedMs: () => number;
   /** Everything under the recording's prefix that is still to be deleted. */
   state: RecordingState;
+  /** What was stored about its deletion when `state` was listed; undefined where it is the first purge of stored media. */
+  about: AboutDeletion | undefined;
   readonly deleted: { objects: number; versions: number; bytes: number };
   /** What this purge wrote. */
   receipt: Receipt | undefined;
+}
+
+interface AboutDeletion {
+  readonly receipt: Receipt | 'unreadable' | undefined;
+  /** Undefined also where it makes no difference. */
+  readonly intent: DeletionIntent | 'unreadable' | undefined;
 }
 
 interface Drafted {
@@ -148,26 +156,27 @@ class Purge {
     await this.#each((job) => this.#draftReceipt(job));
     await this.#writeEvents();
     await this.#writeReceipts();
-    // With an intent, the manifest goes at the same time: after a crash the intent and the receipt are left, and lead the next
-    // purge to the rest. Without one, the manifest does that.
+    // The manifest goes at the same time where an intent and a receipt lead the next purge to the rest after a crash, or a
+    // refusal. Without one of them the manifest does that: it alone names the participant.
+    const isLedTo = ({ state, progress }: PurgeJob) => state.objects.deleting && 'receipt' in progress;
     await together(
       this.#submitReceipts(),
       this.#deleteBatch(async (job) => [
         ...(await this.#participantEntry(job)),
-        ...(job.state.objects.deleting ? allButCause(job) : []),
+        ...(isLedTo(job) ? allButCause(job) : []),
       ]),
     );
-    await this.#deleteBatch((job) => (job.state.objects.deleting ? [] : allButCause(job)));
+    await this.#deleteBatch((job) => (isLedTo(job) ? [] : allButCause(job)));
     // What makes it due is deleted last: a manifest whose deletion is refused must not become readable again.
     await together(this.#deleteBatch(cause), beforeTheEnd());
     return this.#jobs.map(toOutcome);
   }
 
   async #prepare(job: PurgeJob): Promise<void> {
-    const { read } = job.candidate;
-    if (read) {
-      job.manifest = read.manifest;
-      await this.#endUploads(job, read.openUploads);
+    const { ended } = job.candidate;
+    if (ended) {
+      job.manifest = ended.manifest;
+      job.deleted.bytes += ended.endedBytes;
       return;
     }
     try {
@@ -183,11 +192,11 @@ class Purge {
    * The upload of the manifest, which has all parts, whatever a listing shows; and those that a listing does show: a
    * creation whose reply was lost leaves an empty one.
    */
-  async #endUploads(job: PurgeJob, open?: readonly string[]): Promise<void> {
+  async #endUploads(job: PurgeJob): Promise<void> {
     const { store } = this.#bucket;
     const key = this.#bucket.mediaKey(job.ref);
     try {
-      for (const uploadId of open ?? (await this.#uploadsOf(job))) {
+      for (const uploadId of await this.#uploadsOf(job)) {
         job.deleted.bytes += await endUpload(store, key, uploadId);
       }
     } catch (error) {
@@ -216,7 +225,9 @@ class Purge {
       await this.#deleteBatch(contents, rest);
       const listed = this.#bucket.listExactly(rest.filter(isActive).map(({ ref }) => ref));
       await this.#each(async (job) => {
-        job.state = (await listed(job.ref)).recording(job.ref.recording) ?? emptyState(job.ref);
+        const [attempt, about] = await together(listed(job.ref), isFirst(job) ? undefined : this.#readAbout(job));
+        job.state = attempt.recording(job.ref.recording) ?? emptyState(job.ref);
+        job.about = about;
         if (contents(job).length === 0) return;
         if (round === MAX_ROUNDS) fail(job, { code: 'objects-stay', operation: DELETION, kind: 'unexpected' });
         else await this.#endUploads(job);
@@ -227,23 +238,21 @@ class Purge {
 
   /** A purge that an earlier one had all but finished keeps the receipt of that one, and adds what it found itself. */
   async #draftReceipt(job: PurgeJob): Promise<void> {
-    const { candidate, ref, manifest, deleted, state } = job;
+    const { candidate, ref, manifest, deleted, state, about } = job;
     if (job.deferred) return fail(job, job.deferred);
     // A manifest that cannot be read is kept and reported; its media are deleted by now.
     if (state.objects.manifest && !manifest) return fail(job, { code: 'manifest-unreadable' });
     if (this.#isSuperseded(job)) return fail(job, { code: 'overtaken' });
-    const hadMedia = candidate.state.items.some(({ object }) => object === 'media');
     // The manifest is deleted after the receipt: another purge has proven this deletion meanwhile.
     const isProven = manifest !== undefined && !state.objects.manifest;
-    const stored = hadMedia && manifest && !isProven ? undefined : await this.#bucket.readReceipt(ref);
+    const stored = isProven ? await this.#bucket.readReceipt(ref) : about?.receipt;
     const known = await this.#believed(stored);
-    if (known && (!hadMedia || isProven)) {
+    if (known && (!hadMedia(job) || isProven)) {
       job.progress = { step: 'proven-before', receipt: known };
       return;
     }
-    if (!known && !hadMedia && deleted.bytes === 0) {
-      // Read now: an abort may have written it since the listing, which proves nothing, or an erasure, which needs a receipt.
-      const intent = await this.#bucket.read(ref, 'deleting');
+    if (!known && !hadMedia(job) && deleted.bytes === 0) {
+      const intent = about?.intent;
       // Another purge has finished since the listing, with a receipt or without.
       if (candidate.hasIntent && !intent) return fail(job, { code: 'overtaken' });
       // No one has the id of a creation that died before its manifest, and no part of it ever arrived.
@@ -269,6 +278,18 @@ class Purge {
       ...supersededBy(known),
     };
     job.progress = { step: 'drafted', draft };
+  }
+
+  /**
+   * The intent is read now: an abort may have written it since the candidate was listed, which proves nothing, or an erasure,
+   * which needs a receipt.
+   */
+  async #readAbout({ ref, deleted }: PurgeJob): Promise<AboutDeletion> {
+    const [receipt, intent] = await together(
+      this.#bucket.readReceipt(ref),
+      deleted.bytes === 0 ? this.#bucket.read(ref, 'deleting') : undefined,
+    );
+    return { receipt, intent };
   }
 
   async #believed(stored: Receipt | 'unreadable' | undefined): Promise<Receipt | undefined> {
@@ -433,9 +454,19 @@ function newJob(candidate: DeletionCandidate): PurgeJob {
     deletedAtMs: 0,
     elapsedMs: () => 0,
     state: candidate.state,
+    about: undefined,
     deleted: { objects: 0, versions: 0, bytes: 0 },
     receipt: undefined,
   };
+}
+
+/** Nothing was written about its deletion before: its receipt comes before its manifest is deleted. */
+function isFirst(job: PurgeJob): boolean {
+  return hadMedia(job) && job.manifest !== undefined;
+}
+
+function hadMedia({ candidate }: PurgeJob): boolean {
+  return candidate.state.items.some(({ object }) => object === 'media');
 }
 
 function isActive({ progress }: PurgeJob): boolean {

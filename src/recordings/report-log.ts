@@ -26,7 +26,12 @@ export class LogComparison {
   }
 
   /** Reads the log backwards as far as receipts are kept, 256 entries per GET. Undefined if entries are missing or damaged. */
-  static async read(log: ReceiptLog, tenant: string, head: Head, nowMs: number): Promise<LogComparison | undefined> {
+  static async read(
+    log: Pick<ReceiptLog, 'bundlesFromEnd'>,
+    tenant: string,
+    head: Pick<Head, 'size' | 'entries'>,
+    nowMs: number,
+  ): Promise<LogComparison | undefined> {
     const comparison = new LogComparison(nowMs);
     const right = Math.floor(head.size / TILE_WIDTH);
     let reached = comparison.#add(tenant, right, head.entries, nowMs);

@@ -180,6 +180,17 @@ describe('an attempt, for a token that is bound to it and names no participant,'
     expect((await createBound(attempt, OWN)).status).toBe(201);
   });
 
+  it('stays that of its oldest recording while the store does not say whose that is', async () => {
+    const attempt = newAttempt();
+    const { body } = await createBound(attempt, OWN);
+    api.service.context.manifestCache.clear();
+    const ref = { ...attemptOf(attempt), recording: body.recording.recordingId };
+    const restore = store.failOn('get', recordingKey(ref, 'manifest'));
+    expectProblem(await createBound(attempt, OTHER), 503, 'store-unavailable');
+    restore();
+    expect(await participantsOf(attempt)).toEqual([OWN]);
+  });
+
   const CALLS_OF_CREATE: StoreCall[] = ['list', 'put', 'createMultipartUpload'];
   const HELD = CALLS_OF_CREATE.flatMap((call) => [1, 2, 3].map((nth) => [call, nth] as const));
   /** The first create waits before its nth call of a kind until the other is answered. */

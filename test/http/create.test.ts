@@ -290,6 +290,22 @@ describe('a create with an Idempotency-Key', () => {
     expect(await manifestsOf(attempt)).toHaveLength(1);
   });
 
+  it('makes no second recording while the first one cannot be read', async () => {
+    const attempt = newAttempt();
+    const first = await again(attempt);
+    const key = recordingKey({ ...attemptOf(attempt), recording: first.body.recording.recordingId }, 'manifest');
+    const manifest = await api.service.store.get(key);
+    api.service.context.manifestCache.clear();
+    const restore = store.failOn('get', key);
+    expectProblem(await again(attempt), 503, 'store-unavailable');
+    restore();
+    await api.service.store.put(key, Buffer.from('{'));
+    expectProblem(await again(attempt), 503, 'recording-unreadable');
+    await api.service.store.put(key, manifest ?? Buffer.from(''));
+    expect((await again(attempt)).body.recording).toEqual(first.body.recording);
+    expect(await manifestsOf(attempt)).toHaveLength(1);
+  });
+
   it('has its key for one attempt of one tenant, for as long as its recording is there and not being deleted', async () => {
     const attempt = newAttempt();
     const first = await again(attempt);

@@ -131,6 +131,18 @@ describe('the erasure of a recording', () => {
     await expectNothingLeft(api.service.store, created.ref);
   });
 
+  it('of an open upload is finished by a second request where its intent could not be written', async () => {
+    const created = await api.create();
+    await api.upload(created, webm);
+    const restore = store.failOn('put', recordingKey(created.ref, 'deleting'));
+    expectProblem(await erase(created), 503, 'store-unavailable');
+    restore();
+    const { items } = (await api.call('get', `${created.path}/access-log`)).body;
+    expect(items).toMatchObject([{ event: 'erased', actor: 'desk' }]);
+    expect((await erase(created)).body).toMatchObject({ reason: 'erasure', actor: 'desk' });
+    await expectNothingLeft(api.service.store, created.ref);
+  });
+
   it('is refused when a restriction arrives after it was asked for, by a candidate, and before it takes effect', async () => {
     for (const end of ['abort', 'withdraw'] as const) {
       const created = await api.create();

@@ -7,6 +7,7 @@ import { toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { createRecording } from '../../src/recordings/create.ts';
+import { abortRecording } from '../../src/recordings/delete.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { presignParts } from '../../src/recordings/upload.ts';
@@ -49,6 +50,16 @@ describe('nothing is left of', () => {
     expect(await service.openUploads()).toEqual([]);
     const left = [...(await service.keys('attempts/')), ...(await service.keys('participants/'))];
     expect(left.filter((key) => !key.includes('/assessed/'))).toEqual([]);
+  });
+
+  test('an upload that was given up empty, when the store refuses to delete its participant index entry', async () => {
+    const ref = await service.begin();
+    const refusing = keeping(service.store, 'participants/');
+    const aborting = abortRecording({ ...service.context, store: refusing }, CALLER, ref);
+    await expect(aborting).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+    later();
+    await service.sweep();
+    expect(await service.kinds()).toEqual([]);
   });
 
   test('an upload that a sweep has listed, when its purge fails at its end, and an assessment comes', async () => {
