@@ -42,7 +42,8 @@ export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>
 };
 
 /** Two tenants call their exams and attempts the same. */
-function anAttempt({ random }: Taking): AttemptRef {
+function anAttempt({ random, step }: Taking): AttemptRef {
+  if (step.attempt !== undefined) return { tenant: 'beta', exam: 'exam', attempt: step.attempt };
   const attempt = random.weighted({ a1: 10, a2: 4, a3: 2, a4: 2, a5: 2 });
   return { tenant: random.pick(TENANTS), exam: 'exam', attempt };
 }
@@ -50,9 +51,11 @@ function anAttempt({ random }: Taking): AttemptRef {
 /** A recording of which there is, or was, something in the bucket. */
 function withRecording(act: (taking: Taking, ref: RecordingRef) => Promise<void>) {
   return async (taking: Taking): Promise<void> => {
-    const { simulation, random } = taking;
+    const { simulation, random, step } = taking;
     const { model } = simulation;
-    const all = [...model.recordings.values()];
+    const all = [...model.recordings.values()].filter(
+      ({ ref }) => step.attempt === undefined || ref.attempt === step.attempt,
+    );
     const known = all.filter(({ ref, hasManifest }) => hasManifest && model.isKnownToCallers(ref));
     if (known.length > 0) await act(taking, random.pick(random.chance(0.7) ? known.slice(-3) : known).ref);
   };
@@ -63,7 +66,7 @@ async function record(taking: Taking): Promise<void> {
   const { simulation, random } = taking;
   const attempt = anAttempt(taking);
   const count = random.between(1, 3);
-  const idempotencyKey = random.chance(0.4) ? random.pick(['k1', 'k2']) : undefined;
+  const idempotencyKey = taking.step.idempotencyKey ?? (random.chance(0.4) ? random.pick(['k1', 'k2']) : undefined);
   const participantId = idempotencyKey === undefined ? random.pick(['p1', 'p2']) : 'p1';
   const input = { ...BEGINNING, participantId, parts: count, idempotencyKey };
   // Two clients with one key send the same parts, but for how many.
@@ -82,8 +85,13 @@ async function record(taking: Taking): Promise<void> {
     must(!('value' in answer && wasAssessed && isAssessed()), 'nothing begins in an assessed attempt', attempt.attempt);
     if ('lost' in answer) simulation.model.leaveRepairs();
     if ('value' in answer) {
-      const { recordingId } = answer.value.recording;
-      simulation.model.know({ ...attempt, recording: recordingId }).isAnswered = true;
+      const { recordingId, deleteBy } = answer.value.recording;
+      const latestMs = simulation.model.unassessedDeadlineMs({ ...attempt, recording: recordingId });
+      const isPromised = Date.parse(deleteBy) <= latestMs;
+      must(isPromised, 'an answer tells no later deadline', `${recordingId} ${deleteBy}`);
+      const known = simulation.model.know({ ...attempt, recording: recordingId });
+      known.isAnswered = true;
+      must(!known.beganEnded, 'nothing begins that an assessment has ended before', recordingId);
       oneKeyOneRecording(simulation.model, attempt, recordingId);
     }
     return answer;

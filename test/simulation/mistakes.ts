@@ -286,6 +286,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 389, 'salvage completes an upload with a hole', closed),
   mistake(DELETING, 1, 'purge believes that every upload is gone', () => ({ listParts: async () => undefined })),
   mistake(DELETING, 6, 'nobody sees an upload that no manifest names', answering(UPLOADS, { uploads: [] })),
+  mistake('abort', 534, 'abort does not look again after its end', hiddenAfter('abortMultipartUpload', ['media'], 2)),
   mistake(DELETING, 3, 'purge does not look again after its deletes', hiddenAfter('delete', MARKS_AND_MEDIA)),
   mistake(DELETING, 41, 'purge takes an unreadable manifest for a good one', (store) => ({
     async get(key) {
@@ -316,12 +317,18 @@ export const MISTAKES: readonly Mistake[] = [
       return { now: () => atMs };
     },
   }),
+  mistake('create', 2060, 'create counts a manifest that came late', {
+    listing: ({ objects }) => ({
+      objects: objects.map((object) => (kindOf(object.key) === 'manifest' ? { ...object, lastModifiedMs: 0 } : object)),
+    }),
+  }),
+  mistake('assess', 9, 'assess sees no claims', hidden('due-attempt')),
   mistake('sweep', 1, 'sweep writes no due entries', withoutPut('due-attempt')),
   // Pages and times.
   mistake('sweep', 1, 'sweep ends with the first page of the queue', onePage('due/')),
   mistake('sweep', 10, 'an attempt is seen up to its first page', onePage(ATTEMPTS_PREFIX)),
   mistake('complete', 5, 'completion sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
-  mistake('assess', 87, 'assess sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
+  mistake('assess', 78, 'assess sees the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake(SHOWING, 179, 'those who read see the first page of an attempt', onePage(ATTEMPTS_PREFIX)),
   mistake(DELETING, 9, 'sweep sees the first page of versions', answering('listVersions', { cursor: undefined })),
   mistake(DELETING, 9, 'purge keeps old versions', () => ({ isVersioned: async () => false })),
@@ -339,6 +346,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 16, 'sweep comes three days too early', { command: () => ({ leadMs: 4 * DAY_MS }) }),
   mistake('sweep', 4, 'sweep comes a day too late', { command: () => ({ leadMs: 0 }) }),
   mistake('sweep', 2, 'sweep does not know what a tenant agreed', { command: everyTenantAlike }),
+  mistake('create', 2, 'create does not know what a tenant agreed', { service: everyTenantAlike }),
   mistake('assess', 3, 'assess does not know what a tenant agreed', { service: everyTenantAlike }),
   mistake(SHOWING, 19, 'a recording can be read past its deadline', { service: laterPolicy }),
   mistake('complete', 2, 'a completion past the deadline is kept', { service: laterPolicy }),
@@ -353,6 +361,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 43, 'sweep ignores that its index of receipts failed', putFailureIgnored('due-receipts')),
   mistake('sweep', 68, 'sweep ignores that a receipt failed', putFailureIgnored('receipt')),
   mistake('sweep', 23, 'sweep ignores what could not be deleted', deleteFailuresIgnored),
+  mistake('erase', 2032, 'erase ignores what could not be deleted', deleteFailuresIgnored),
   // The logs of receipts.
   mistake('sweep', 123, 'sweep reads the heads when it begins, before it lists what was submitted', headsReadFirst),
   mistake(

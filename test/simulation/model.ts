@@ -26,6 +26,8 @@ const newKnown = (ref: RecordingRef) => ({
   creation: undefined as Request | undefined,
   /** Its manifest was written: from then on somebody may have its id. */
   hasManifest: false,
+  /** When its manifest was first written, an assessment of a time before its creation counted. */
+  beganEnded: false,
   /** A caller was answered with it. */
   isAnswered: false,
   /** How often somebody asked for its deletion, and was not refused: from the first time on it may go. */
@@ -147,11 +149,21 @@ export class Model {
   }
 
   deadlineMs(ref: RecordingRef): number {
-    // The first assessment that stands counts.
-    const [first = ''] = this.store.keysUnder(`${attemptPrefix(ref)}assessed/`);
+    const assessedMs = this.assessedTimeMs(ref);
+    if (assessedMs !== undefined) return assessedMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
+    return this.unassessedDeadlineMs(ref);
+  }
+
+  /** The time of the assessment that counts. */
+  assessedTimeMs(attempt: AttemptRef): number | undefined {
+    // The first that stands.
+    const [first = ''] = this.store.keysUnder(`${attemptPrefix(attempt)}assessed/`);
     const fact = parseKey(first);
-    if (fact?.type === 'assessed') return fact.completedAtMs + this.retentionMs(ref.tenant, 'afterAssessmentMs');
-    return createdAtOf(ref.recording) + this.retentionMs(ref.tenant, 'unassessedMs');
+    return fact?.type === 'assessed' ? fact.completedAtMs : undefined;
+  }
+
+  unassessedDeadlineMs({ recording, tenant }: RecordingRef): number {
+    return createdAtOf(recording) + this.retentionMs(tenant, 'unassessedMs');
   }
 }
 

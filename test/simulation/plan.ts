@@ -8,6 +8,10 @@ export interface Step {
   readonly number: number;
   readonly kind: StepKind;
   readonly atMs: number;
+  /** The attempt that it is about. Default: drawn by the actor. */
+  readonly attempt?: string;
+  /** Under which key it begins a recording. Default: drawn by the actor, or none. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -54,7 +58,7 @@ export function newPlan(seed: number) {
   const random = newRandom(seed, 0);
   const failure = random.pick([0, 0, 0.02, 0.06, 0.15]);
   const crash = random.pick([0, 0, 0.005, 0.02]);
-  return {
+  const setting = {
     rules: RULES,
     /** Chances of a call, from 0 to 1. */
     rates: { failure, crash },
@@ -68,8 +72,9 @@ export function newPlan(seed: number) {
       wholeSeconds: random.chance(0.5),
       listsUploads: newRandom(seed, 1000).pick(LISTS_UPLOADS),
     },
-    ...withLogs(newSteps(random), seed),
   };
+  const { steps, logs } = withLogs(newSteps(random), seed);
+  return { ...setting, steps: [...steps, ...rushes(steps, seed)], logs };
 }
 
 const SIGNED = 0.25;
@@ -103,6 +108,30 @@ function withLogs(steps: readonly Step[], seed: number) {
   // Submissions and heads are dated when their PUT begins.
   const areDatedEarly = random.chance(0.5);
   return { steps: [...steps, ...more], logs: { begunWith: random.pick(BEGUN_WITH), areDatedEarly } };
+}
+
+const RUSHED = 0.1;
+/** In an attempt that all of them are about. */
+const IN_RUSH = { record: 12, abort: 4, erase: 2, assess: 3 };
+const RUSHES_MS = [50, 200, SECOND_MS, 3 * SECOND_MS, 10 * MINUTE_MS];
+
+/** In some histories many callers are at work on one attempt in the same second: from random numbers of their own. */
+function rushes(steps: readonly Step[], seed: number): Step[] {
+  const random = newRandom(seed, 1002);
+  if (!random.chance(RUSHED)) return [];
+  const more: Step[] = [];
+  for (let rush = random.between(1, 3); rush > 0; rush -= 1) {
+    const startMs = random.pick(steps).atMs + random.between(0, HOUR_MS);
+    const spreadMs = random.pick(RUSHES_MS);
+    const idempotencyKey = random.chance(0.5) ? 'k1' : undefined;
+    for (let left = random.between(4, 9); left > 0; left -= 1) {
+      const kind = random.weighted(IN_RUSH);
+      const delayMs = kind === 'record' ? 0 : random.between(0, SECOND_MS);
+      const atMs = startMs + random.between(0, spreadMs) + delayMs;
+      more.push({ number: 3001 + more.length, kind, atMs, attempt: `rush-${rush}`, idempotencyKey });
+    }
+  }
+  return more;
 }
 
 function newSteps(random: Random): Step[] {
