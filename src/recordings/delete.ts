@@ -247,14 +247,14 @@ async function deleteOrDiscard(
   return requireDeleted(bucket, ref, outcome, isAbsent);
 }
 
-interface ListedUpload {
+interface UploadToEnd {
   readonly uploadId: string;
   /** Undefined: not listed yet. */
   readonly parts?: readonly UploadedPart[];
 }
 
 /** The upload of the manifest is asked for by its id, whatever the listing shows. */
-async function openUploadsOf(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<ListedUpload[]> {
+async function openUploadsOf(bucket: Bucket, ref: RecordingRef, { uploadId }: Manifest): Promise<UploadToEnd[]> {
   const key = bucket.mediaKey(ref);
   const [parts, listed] = await together(bucket.store.listParts(key, uploadId), openUploadsAt(bucket.store, key));
   const others = listed.filter((upload) => upload.uploadId !== uploadId);
@@ -262,7 +262,7 @@ async function openUploadsOf(bucket: Bucket, ref: RecordingRef, { uploadId }: Ma
 }
 
 /** Resolves with the bytes of the deleted parts. */
-async function endUploads(bucket: Bucket, ref: RecordingRef, uploads: readonly ListedUpload[]): Promise<number> {
+async function endUploads(bucket: Bucket, ref: RecordingRef, uploads: readonly UploadToEnd[]): Promise<number> {
   const key = bucket.mediaKey(ref);
   const bytes = await together(...uploads.map(({ uploadId, parts }) => endUpload(bucket.store, key, uploadId, parts)));
   return bytes.reduce((sum, each) => sum + each, 0);

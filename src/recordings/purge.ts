@@ -81,8 +81,8 @@ interface PurgeJob {
   progress: Progress;
   manifest: Manifest | undefined;
   /**
-   * An error before the media were deleted: it fails the recording only when its receipt would be written. The media are
-   * deleted in time, whatever else of the recording fails.
+   * An error before a listing has shown that the media are deleted: it fails the recording only when its receipt would be
+   * written. The media are deleted in time, whatever else of the recording fails.
    */
   deferred: Failure | undefined;
   deletedAtMs: number;
@@ -284,12 +284,18 @@ class Purge {
    * The intent is read now: an abort may have written it since the candidate was listed, which proves nothing, or an erasure,
    * which needs a receipt.
    */
-  async #readAbout({ ref, deleted }: PurgeJob): Promise<AboutDeletion> {
-    const [receipt, intent] = await together(
-      this.#bucket.readReceipt(ref),
-      deleted.bytes === 0 ? this.#bucket.read(ref, 'deleting') : undefined,
-    );
-    return { receipt, intent };
+  async #readAbout(job: PurgeJob): Promise<AboutDeletion | undefined> {
+    const { ref, deleted } = job;
+    try {
+      const [receipt, intent] = await together(
+        this.#bucket.readReceipt(ref),
+        deleted.bytes === 0 ? this.#bucket.read(ref, 'deleting') : undefined,
+      );
+      return { receipt, intent };
+    } catch (error) {
+      job.deferred ??= failureOf(error);
+      return undefined;
+    }
   }
 
   async #believed(stored: Receipt | 'unreadable' | undefined): Promise<Receipt | undefined> {

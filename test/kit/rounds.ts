@@ -4,7 +4,7 @@ import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { intercepting } from './interventions.ts';
 
 /** Turns of the event loop without a further request, after which a round is answered. */
-const QUIET_TURNS = 1_000;
+const QUIET_TURNS = 20;
 
 /** Counts rounds of the store that it wraps: from `count` on it answers round by round. */
 export function createRounds() {
@@ -12,7 +12,7 @@ export function createRounds() {
   let rounds = 0;
   let waiting: (() => void)[] = [];
   const answer = async () => {
-    // A request that waits for no answer may still be on its way, as behind a hash that another thread computes.
+    // A request that waits for no answer may still be on its way.
     for (let seen = 0, quietTurns = 0; quietTurns < QUIET_TURNS; quietTurns += 1) {
       await setImmediate();
       if (waiting.length !== seen) quietTurns = 0;

@@ -8,7 +8,7 @@ import { StoreError } from '../../src/objectstore/store-error.ts';
 import { assessAttempt } from '../../src/recordings/assess.ts';
 import { explainRecording } from '../../src/recordings/explain.ts';
 import { createReport } from '../../src/recordings/report.ts';
-import { failing, keeping, overriding, replacing } from '../kit/interventions.ts';
+import { failing, keeping, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { CALLER } from '../kit/service.ts';
 import { ERASURE, type RetentionService, startRetention } from './support.ts';
@@ -53,6 +53,24 @@ describe('the other recordings are deleted despite', () => {
       expect(await service.sweep()).toMatchObject({ deleted: { recordings: deleted }, failed: 3 });
     expect(await service.keys('attempts/')).toEqual([...unknown.slice(1), recordingKey(torn, 'manifest')].toSorted());
     expect(await service.keys('due/0')).toEqual(['due/0-nonsense']);
+  });
+
+  test('a receipt that cannot be read, of a recording that is completed meanwhile', async () => {
+    const ref = await service.uploaded();
+    const key = recordingKey(ref, 'media');
+    service.clock.advance(30 * DAY_MS);
+    const [upload] = await service.openUploads();
+    const uploadId = upload?.uploadId ?? '';
+    const complete = async () => {
+      const parts = (await service.store.listParts(key, uploadId)) ?? [];
+      await service.store.completeMultipartUpload(key, uploadId, parts);
+    };
+    const moment = { when: 'before', call: 'listParts', keys: key } as const;
+    const denied = failing(service.store, 'get', 'receipts/', 'AccessDenied');
+    const report = await meanwhile(denied, moment, complete, service.sweepOn);
+    expect(report).toMatchObject({ failed: 1, deleted: { recordings: 0 } });
+    expect(await service.objectsOf(ref)).toEqual([recordingKey(ref, 'manifest')]);
+    expect(await service.sweep()).toMatchObject({ failed: 0, deleted: { recordings: 1 } });
   });
 
   test('what makes the store refuse a whole batch', async () => {
