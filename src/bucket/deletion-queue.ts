@@ -48,6 +48,7 @@ export type QueueEntry = EntryBase &
   );
 
 export type AttemptEntry = QueueEntry & { readonly type: 'attempt' };
+export type OverridesEntry = QueueEntry & { readonly type: 'overrides' };
 
 export interface QueuePage {
   readonly entries: readonly QueueEntry[];
@@ -197,13 +198,24 @@ export class DeletionQueue {
     return readDocument(this.#store, key, 'receiptIndex');
   }
 
+  /**
+   * The records of the overrides, which follow the claims: as the first page of the queue shows them, or by a LIST of their
+   * own where claims fill that page. @throws StoreError
+   */
+  async overrides({ entries, next }: QueuePage): Promise<OverridesEntry[]> {
+    const isFull = next !== undefined && (entries.at(-1)?.timeMs ?? CLAIM_TIME_MS) <= CLAIM_TIME_MS;
+    const prefix = prefixOf('due-orders', { timeMs: CLAIM_TIME_MS });
+    const shown = isFull ? toQueuePage(await this.#store.list(prefix)).entries : entries;
+    return shown.filter((entry) => entry.type === 'overrides');
+  }
+
   readOverrides(key: string): Promise<RetentionOverrides | 'unreadable' | undefined> {
     return readDocument(this.#store, key, 'retentionOverrides');
   }
 
   /** Records with which overrides the queue agrees; the key of the record. @throws StoreError */
   async putOverrides(digest: string, stage: OverrideStage, overrides: RetentionOverrides): Promise<string> {
-    const key = keyOf('due-orders', { timeMs: 0, digest, stage });
+    const key = keyOf('due-orders', { timeMs: CLAIM_TIME_MS, digest, stage });
     await this.#store.put(key, toBody(overrides));
     return key;
   }

@@ -379,7 +379,10 @@ export const receipt = z
     }),
     objects: count.meta({ example: 3 }),
     versions: count.meta({ example: 0 }),
-    bytes: count.meta({ example: 283116244 }),
+    bytes: count.meta({
+      example: 283116244,
+      description: 'At least so many were deleted. A part that arrives while its upload is deleted may not be counted.',
+    }),
     actor: z.string().meta({ example: 'client:exam-player' }),
     chain: z.object({ run: z.string(), sequence: z.int().positive(), previous: z.string().nullable() }).meta({
       example: { run: 'request-20261103T071209409Z-4gq0v1m2c8s7t6u5', sequence: 1, previous: null },

@@ -10,7 +10,7 @@ import type { ErasureReason } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
 import { endUpload, type UploadedPart } from '../objectstore/object-store.ts';
-import { StoreError } from '../objectstore/store-error.ts';
+import { isStoreError, StoreError } from '../objectstore/store-error.ts';
 import { type Caller, forget, type RecordingsContext } from './context.ts';
 import { mayBeSwept } from './finalize.ts';
 import { type DeletionCandidate, ownReceiptOf, type PurgeOutcome, purgeRecordings } from './purge.ts';
@@ -91,26 +91,29 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
   const attempt = await bucket.attempt(ref);
   const state = attempt.recording(ref.recording);
   await requireStill(state);
-  let isEmpty = false;
-  if (state && isKept(state)) {
-    const manifest = await readManifest(context, ref);
-    [isEmpty] = await together(
-      mayBeDiscarded(context, attempt, ref, manifest),
-      bucket.queue.enqueue(ref, context.now()),
-    );
-    if (!isEmpty) {
-      // Before the parts go, which nothing brings back.
-      const [again] = await together(
-        bucket.recording(ref),
-        context.audit.record({ event: 'aborted', ref, actor, requestId }),
-      );
-      await requireStill(again);
-    }
-    // A completion that is running has either won by then, and is seen, or finds no upload any more.
-    await context.store.abortMultipartUpload(bucket.mediaKey(ref), manifest.uploadId);
+  if (!state || !isKept(state)) {
+    await deleteRecording(context, ref, { reason: 'aborted', actor, requireStill });
+    return;
+  }
+  const manifest = await readManifest(context, ref);
+  const announce = () => context.audit.record({ event: 'aborted', ref, actor, requestId });
+  const [parts] = await together(partsOf(context, ref, manifest), bucket.queue.enqueue(ref, context.now()));
+  let isEmpty = parts?.length === 0 && !mayBeSwept(context, attempt.deadlineMs(ref));
+  if (!isEmpty) {
+    // Before the parts go, which nothing brings back.
+    const [again] = await together(bucket.recording(ref), announce());
+    await requireStill(again);
+  }
+  // A completion that is running has either won by then, and is seen, or finds no upload any more.
+  const listed = isEmpty ? undefined : (parts ?? []);
+  const endedBytes = await endUpload(context.store, bucket.mediaKey(ref), manifest.uploadId, listed);
+  if (isEmpty && endedBytes > 0) {
+    // A part has arrived since.
+    isEmpty = false;
+    await announce();
   }
   if (isEmpty) await discardRecording(context, ref, { actor, requireStill });
-  else await deleteRecording(context, ref, { reason: 'aborted', actor, requireStill });
+  else await deleteRecording(context, ref, { reason: 'aborted', actor, requireStill, endedBytes });
 }
 
 /**
@@ -127,13 +130,12 @@ export async function mayBeDiscarded(
 }
 
 /** Whether the store says so: an upload that it does not know any more had parts, for all that is known. */
-export async function hasNoPart(
-  context: RecordingsContext,
-  ref: RecordingRef,
-  { uploadId }: Manifest,
-): Promise<boolean> {
-  const key = new Bucket(context).mediaKey(ref);
-  return (await context.store.listParts(key, uploadId))?.length === 0;
+export async function hasNoPart(context: RecordingsContext, ref: RecordingRef, manifest: Manifest): Promise<boolean> {
+  return (await partsOf(context, ref, manifest))?.length === 0;
+}
+
+function partsOf(context: RecordingsContext, ref: RecordingRef, { uploadId }: Manifest) {
+  return context.store.listParts(new Bucket(context).mediaKey(ref), uploadId);
 }
 
 /** @throws ServiceError `recording-stored` */
@@ -149,6 +151,8 @@ interface DeletionRequest {
   readonly isEmpty?: boolean;
   /** Before the audit event and before the deletion intent: throws when it is not to be deleted any more. */
   readonly requireStill?: (state: RecordingState) => Promise<void>;
+  /** The bytes of the parts that the caller has deleted. Default: 0. */
+  readonly endedBytes?: number;
   /** Writes the audit event. */
   readonly announce?: (hasMedia: boolean) => Promise<void>;
 }
@@ -162,13 +166,20 @@ export async function deleteRecording(
   return (await deleteOrDiscard(context, ref, request)) ?? requireReceipt(context, ref);
 }
 
-/** Of a recording that was given up before a part of it arrived: nothing is left, not even a receipt. @throws as above */
+/**
+ * Of a recording that was given up before a part of it arrived: nothing is left, not even a receipt.
+ * @throws as above; ServiceError `recording-stored` when it was completed meanwhile
+ */
 export async function discardRecording(
   context: RecordingsContext,
   ref: RecordingRef,
-  request: Omit<DeletionRequest, 'isEmpty' | 'reason' | 'announce'>,
+  request: Pick<DeletionRequest, 'actor' | 'requireStill'>,
 ): Promise<void> {
-  await deleteOrDiscard(context, ref, { ...request, reason: 'aborted', isEmpty: true });
+  const requireStill = async (state: RecordingState) => {
+    requireNotStored(state);
+    await request.requireStill?.(state);
+  };
+  await deleteOrDiscard(context, ref, { ...request, reason: 'aborted', isEmpty: true, requireStill });
 }
 
 /**
@@ -179,7 +190,7 @@ export async function discardRecording(
 async function deleteOrDiscard(
   context: RecordingsContext,
   ref: RecordingRef,
-  { reason, actor, isEmpty = false, requireStill, announce }: DeletionRequest,
+  { reason, actor, isEmpty = false, endedBytes = 0, requireStill, announce }: DeletionRequest,
 ): Promise<Receipt | undefined> {
   const bucket = new Bucket(context);
   const nowMs = context.now();
@@ -210,7 +221,7 @@ async function deleteOrDiscard(
   const known = manifest === 'unreadable' ? undefined : manifest;
   const [attempt, uploads] = await together(
     isVersioned || requireStill ? bucket.attempt(ref, { everything: true }) : before,
-    known && !isEmpty && openUploadsOf(bucket, ref, known),
+    known && !isEmpty && unlessRefused(openUploadsOf(bucket, ref, known)),
     announce?.(found.objects.media !== undefined),
   );
   const state = attempt.recording(ref.recording);
@@ -226,14 +237,17 @@ async function deleteOrDiscard(
     return decided === 'unreadable' ? UNKNOWN_INTENT : (decided ?? intent);
   };
   // What was given up empty keeps its upload until its intent is written: it may have a part by then.
-  const [endedBytes, decided] = await together(uploads && endUploads(bucket, ref, uploads), decide());
+  const [bytes, decided] = await together(uploads && unlessRefused(endUploads(bucket, ref, uploads)), decide());
+  const areEnded = typeof bytes === 'number';
   const candidate: DeletionCandidate = {
     state,
     areUploadsListed: false,
-    ended: known && typeof endedBytes === 'number' ? { manifest: known, endedBytes } : undefined,
+    ended: known && areEnded ? { manifest: known } : undefined,
+    endedBytes: endedBytes + (areEnded ? bytes : 0),
     reason: decided.reason,
     actor: decided.actor,
     hasIntent: true,
+    needsReceipt: !isDecided && !isEmpty,
     deadlineMs: attempt.deadlineOfDeletion(ref, decided.deadline),
   };
   let isAbsent = false;
@@ -245,6 +259,16 @@ async function deleteOrDiscard(
   const own = outcome && ownReceiptOf(outcome);
   if (own && latenessOf(own) > 0) context.onEvent?.('recording-deleted-late', 1);
   return requireDeleted(bucket, ref, outcome, isAbsent);
+}
+
+/** Undefined where the store refuses it: the purge tries again, after the intent, and deletes the media whatever comes of it. */
+async function unlessRefused<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isStoreError(error)) return undefined;
+    throw error;
+  }
 }
 
 interface UploadToEnd {

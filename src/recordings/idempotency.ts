@@ -56,18 +56,22 @@ export async function findEarlierTry(
 ): Promise<Try | undefined> {
   let earlier: Try | undefined;
   for (const state of madeUnder(random, attempt)) {
-    const manifest = await readManifest(context, state.ref).catch((error: unknown) => {
-      if (error instanceof ServiceError && error.code !== 'recording-unreadable') throw stillBeingCreated();
-      throw error;
-    });
+    const manifest = await readManifest(context, state.ref).catch(tellToRepeat);
     if (mayBeAnswered(state, manifest) || !(await hasNoPart(context, state.ref, manifest))) {
       earlier ??= { state, manifest };
     } else if (!mayBeSwept(context, attempt.deadlineMs(state.ref))) {
-      await discardRecording(context, state.ref, { actor: 'service' });
+      await discardRecording(context, state.ref, { actor: 'service' }).catch(tellToRepeat);
     }
   }
   if (earlier) requireSameInput(earlier.manifest, input);
   return earlier;
+}
+
+const CHANGED: ReadonlySet<string> = new Set(['recording-not-found', 'recording-deleted', 'recording-stored']);
+
+/** It was deleted, or completed, since it was listed. */
+function tellToRepeat(error: unknown): never {
+  throw error instanceof ServiceError && CHANGED.has(error.code) ? stillBeingCreated() : error;
 }
 
 /** Version 0.1 stored types as they were sent. */

@@ -28,13 +28,17 @@ export interface DeletionCandidate {
   readonly state: RecordingState;
   /** Whether its `uploads` are all that the store lists. */
   readonly areUploadsListed: boolean;
-  /** Where the caller has ended its uploads already: its manifest, and the bytes of the parts that were deleted. */
-  readonly ended?: { readonly manifest: Manifest; readonly endedBytes: number } | undefined;
+  /** Where the caller has ended its uploads already: its manifest. */
+  readonly ended?: { readonly manifest: Manifest } | undefined;
+  /** The bytes of the parts that the caller has deleted. Default: 0. */
+  readonly endedBytes?: number | undefined;
   readonly reason: DeletionReason;
   readonly actor: string;
   readonly deadlineMs: number;
   /** It has a deletion intent, which may say that it was given up before a part of it arrived. Default: false. */
   readonly hasIntent?: boolean | undefined;
+  /** The caller has decided so, whatever the intent says by now: another request may have overwritten it. Default: false. */
+  readonly needsReceipt?: boolean | undefined;
 }
 
 export interface DeletedCount {
@@ -176,7 +180,6 @@ class Purge {
     const { ended } = job.candidate;
     if (ended) {
       job.manifest = ended.manifest;
-      job.deleted.bytes += ended.endedBytes;
       return;
     }
     try {
@@ -253,10 +256,10 @@ class Purge {
     }
     if (!known && !hadMedia(job) && deleted.bytes === 0) {
       const intent = about?.intent;
-      // Another purge has finished since the listing, with a receipt or without.
-      if (candidate.hasIntent && !intent) return fail(job, { code: 'overtaken' });
+      // Another purge has finished since the listing: with a receipt, which may have expired, or without.
+      if (isProven || (candidate.hasIntent && !intent)) return fail(job, { code: 'overtaken' });
       // No one has the id of a creation that died before its manifest, and no part of it ever arrived.
-      const isDiscarded = intent && intent !== 'unreadable' && intent.isEmpty;
+      const isDiscarded = intent && intent !== 'unreadable' && intent.isEmpty && !candidate.needsReceipt;
       if (isDiscarded || candidate.state.items.length === 0) {
         job.progress = { step: 'was-empty' };
         return;
@@ -461,7 +464,7 @@ function newJob(candidate: DeletionCandidate): PurgeJob {
     elapsedMs: () => 0,
     state: candidate.state,
     about: undefined,
-    deleted: { objects: 0, versions: 0, bytes: 0 },
+    deleted: { objects: 0, versions: 0, bytes: candidate.endedBytes ?? 0 },
     receipt: undefined,
   };
 }

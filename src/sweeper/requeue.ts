@@ -1,7 +1,7 @@
 // After a shorter retention override: enqueues the attempts of the tenant earlier, once for each change of RETENTION_BY_TENANT.
 import { createHash } from 'node:crypto';
 import pMap from 'p-map';
-import type { AttemptEntry, QueueEntry, QueuePage } from '../bucket/deletion-queue.ts';
+import type { AttemptEntry, OverridesEntry, QueuePage } from '../bucket/deletion-queue.ts';
 import type { RetentionOverrides } from '../bucket/documents.ts';
 import { actOnEach, inBatches } from '../bucket/listing.ts';
 import { DAY_MS } from '../model/durations.ts';
@@ -16,11 +16,9 @@ const BATCHES_AT_ONCE = 3;
 /** Attempts remembered, so that their later entries are skipped; a forgotten one gets a second entry at worst. */
 const MAX_REMEMBERED = 50_000;
 
-type OverridesEntry = QueueEntry & { readonly type: 'overrides' };
-
 /**
- * Compares the retention overrides with the record at the head of the queue, which is in its first page: without a change
- * this costs nothing. After one, the queue is read once, and the attempts of the tenants whose retention became shorter;
+ * Compares the retention overrides with the record at the head of the queue, which is nearly always in its first page:
+ * without a change this costs nothing. After one, the queue is read once, and the attempts of the tenants whose retention became shorter;
  * each that lacks an entry at its deadline is given one. After the grace period that is done once more, for what processes
  * with the old setting wrote meanwhile. Entries are only added: a crash, or a second sweep at the same time, does no harm,
  * and the record is written last. Resolves with whether there may be new entries. A dry run writes none, and has those
@@ -31,11 +29,11 @@ export async function requeueForOverrides(run: SweepRun, head: QueuePage, forese
   const { queue } = bucket;
   const overrides = Object.fromEntries([...context.policy.byTenantMs].toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const digest = createHash('sha256').update(JSON.stringify(overrides)).digest('hex').slice(0, 16);
-  const records = head.entries.filter((entry) => entry.type === 'overrides');
   const isNeeded = Object.keys(overrides).length > 0;
-  if (records.length === 0 ? !isNeeded : isCurrent(run, records, digest)) return false;
   let changed = false;
   await run.guard('orders of tenants', async () => {
+    const records = await queue.overrides(head);
+    if (records.length === 0 ? !isNeeded : isCurrent(run, records, digest)) return;
     const documents = await Promise.all(records.map(({ key }) => queue.readOverrides(key)));
     const shortened = shortenedSince(overrides, documents);
     const isSecond = records.length === 1 && records[0]?.digest === digest;

@@ -117,7 +117,7 @@ const CALLS: readonly (readonly [what: string, rounds: number, prepare: Prepare]
   ],
   [
     'abort',
-    12,
+    13,
     async (service) => {
       const ref = await uploaded(service);
       return (context) => abortRecording(context, CALLER, ref);

@@ -8,8 +8,8 @@ test.each(MISTAKES)('it is caught that $name (history $caughtBy)', async (mistak
   expect((await runHistory(mistake.caughtBy)).violation).toBeUndefined();
 });
 
-test('each of at least 89 mistakes has a name of its own, and no other can be planted', () => {
-  expect(MISTAKES.length).toBeGreaterThanOrEqual(89);
+test('each of at least 88 mistakes has a name of its own, and no other can be planted', () => {
+  expect(MISTAKES.length).toBeGreaterThanOrEqual(88);
   for (const mistake of MISTAKES) expect(findMistake(mistake.name)).toBe(mistake);
   expect(() => findMistake('none of the known')).toThrow('no mistake is called');
 });

@@ -23,6 +23,28 @@ function assessOn(store: ObjectStore, ref: RecordingRef) {
   return assessAttempt({ ...service.context, store }, CALLER, ref, { completedAtMs });
 }
 
+describe('media that were asked to be deleted go in time, although the store does not tell of their uploads', () => {
+  test.each(['listParts', 'listMultipartUploads'] as const)('and refuses %s', async (call) => {
+    const ref = await service.record();
+    const refusing = failing(service.store, call, recordingKey(ref, 'media'), 'AccessDenied');
+    await expect(service.erase(ref, refusing)).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+    await service.after(2 * HOUR_MS).sweepOn(refusing);
+    expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
+    await service.after(2 * HOUR_MS).sweep();
+    expect(await service.receiptOf(ref)).toMatchObject({ reason: 'erasure' });
+  });
+
+  test('and the attempt can be assessed', async () => {
+    const ref = await service.record();
+    service.clock.advance(20 * DAY_MS);
+    await service.record();
+    service.clock.advance(10 * DAY_MS + HOUR_MS);
+    const refusing = failing(service.store, 'listParts', recordingKey(ref, 'media'), 'AccessDenied');
+    await expect(assessOn(refusing, ref)).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+    await expect(assessOn(refusing, ref)).resolves.toBeDefined();
+  });
+});
+
 describe('the other recordings are deleted despite', () => {
   test('unknown keys, a torn manifest, a key that is denied, and a mistake in the code', async () => {
     await service.record({ attempt: 'a1' });

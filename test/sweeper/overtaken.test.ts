@@ -7,7 +7,7 @@ import { toIso } from '../../src/model/times.ts';
 import type { ObjectStore } from '../../src/objectstore/object-store.ts';
 import { StoreError } from '../../src/objectstore/store-error.ts';
 import { createRecording } from '../../src/recordings/create.ts';
-import { abortRecording } from '../../src/recordings/delete.ts';
+import { abortRecording, discardRecording } from '../../src/recordings/delete.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { presignParts } from '../../src/recordings/upload.ts';
@@ -217,6 +217,96 @@ describe('stored means found whole', () => {
     await expect(completing).rejects.toMatchObject({ code: 'parts-mismatch', data: { partNumbers: [2] } });
     expect(await service.complete(ref, service.store, { parts: stored })).toMatchObject({ state: 'stored' });
   });
+});
+
+describe('a part that arrives', () => {
+  const upload = (ref: RecordingRef) => uploadParts(service.context, ref, [webm]);
+
+  test('while an empty recording is erased, and discarded by another request, has a receipt', async () => {
+    const ref = await service.begin();
+    const intent = recordingKey(ref, 'deleting');
+    const [asked, mayWrite, written, mayGoOn] = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+    const slow = replacing(service.store, 'put', intent, async (go) => {
+      asked?.resolve();
+      await mayWrite?.promise;
+      await go();
+      written?.resolve();
+      await mayGoOn?.promise;
+    });
+    const discarding = discardRecording({ ...service.context, store: slow }, ref, { actor: 'service' });
+    const discarded = discarding.catch((error: unknown) => error);
+    await asked?.promise;
+    // Its intent says that there is something to prove; the other one, which is written after it, does not.
+    const overwritten = replacing(service.store, 'put', intent, async (go) => {
+      await go();
+      mayWrite?.resolve();
+      await written?.promise;
+    });
+    const moment = { when: 'after', call: 'listParts', keys: recordingKey(ref, 'media') } as const;
+    const receipt = await meanwhile(
+      overwritten,
+      moment,
+      () => upload(ref),
+      (store) => service.erase(ref, store),
+    );
+    mayGoOn?.resolve();
+    await discarded;
+    expect(receipt).toMatchObject({ reason: 'erasure' });
+    expect(await service.receiptOf(ref)).toMatchObject({ reason: 'erasure' });
+  });
+
+  test('while an abort finds the recording empty has a receipt, and an audit event', async () => {
+    const ref = await service.begin();
+    const moment = { when: 'after', call: 'listParts', keys: recordingKey(ref, 'media') } as const;
+    const abort = (store: ObjectStore) => abortRecording({ ...service.context, store }, CALLER, ref);
+    await meanwhile(service.store, moment, () => upload(ref), abort);
+    const receipt = await service.receiptOf(ref);
+    expect(receipt).toMatchObject({ reason: 'aborted' });
+    expect(receipt?.bytes).toBeGreaterThan(webm.length);
+    expect(service.audited).toMatchObject([{ event: 'aborted' }]);
+  });
+
+  test('and is aborted is counted', async () => {
+    const ref = await service.uploaded();
+    await abortRecording(service.context, CALLER, ref);
+    expect((await service.receiptOf(ref))?.bytes).toBeGreaterThan(webm.length);
+  });
+
+  test('and is completed, while a creation discards the recording as an empty try, is kept', async () => {
+    const create = (store: ObjectStore) =>
+      createRecording({ ...service.context, store }, CALLER, ATTEMPT, {
+        ...BEGINNING,
+        participantId: 'p1',
+        idempotencyKey: 'k1',
+        parts: 0,
+      });
+    const { recording } = await create(service.store);
+    const ref = { ...ATTEMPT, recording: recording.recordingId };
+    // A restore gives the manifest another date.
+    service.clock.advance(20 * MINUTE_MS);
+    const manifest = recordingKey(ref, 'manifest');
+    await service.put(manifest, (await service.store.get(manifest)) ?? '');
+    const moment = { when: 'after', call: 'listParts', keys: recordingKey(ref, 'media') } as const;
+    const complete = async () => {
+      await upload(ref);
+      await service.complete(ref);
+    };
+    const repeated = meanwhile(service.store, moment, complete, create);
+    await expect(repeated).rejects.toMatchObject({ code: 'recording-being-created' });
+    expect(await service.stateOf(ref)).toBe('stored');
+    expect((await create(service.store)).recording).toMatchObject({ recordingId: ref.recording, state: 'stored' });
+  });
+});
+
+test('a sweep that was suspended proves no deletion again whose receipt has expired since', async () => {
+  await service.record();
+  await service.after(31 * DAY_MS).sweepOn(keeping(service.store, MANIFESTS));
+  await overtaken({ when: 'after', call: 'get', keys: MANIFESTS }, async () => {
+    await service.sweep();
+    await service.after(400 * DAY_MS).sweep();
+  });
+  expect(await service.keys('receipts/')).toEqual([]);
+  expect((await service.keys('due/')).filter((key) => key.includes('/receipts/'))).toEqual([]);
 });
 
 test('a completion that an assessment overtakes tags the media by that assessment', async () => {

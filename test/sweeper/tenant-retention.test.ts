@@ -139,6 +139,24 @@ test('an order that was longer for a while is carried out once more', async () =
   expect(await areThere(ref)).toEqual([false]);
 });
 
+test('a rush of creations does not hide with which retentions the queue agrees', async () => {
+  service = startRetention({ memory: { pageKeys: 3 } });
+  const acme = ordered({ acme: 14 });
+  await acme.sweep();
+  await acme.after(2 * HOUR_MS).sweep();
+  expect(await stagesOfOrders()).toEqual(['done']);
+  for (const attempt of ['a1', 'a2', 'a3', 'a4']) await service.begin({ attempt });
+  const written: string[] = [];
+  const store = overriding(service.store, {
+    put(key, body) {
+      written.push(key);
+      return service.store.put(key, body);
+    },
+  });
+  expect(await acme.sweepOn(store)).toMatchObject({ broughtForward: 0, failed: 0 });
+  expect(written).toEqual([]);
+});
+
 test('an idle sweep stays at seven requests, before the change and after its two rounds, each of that tenant alone', async () => {
   await service.recordMany(6);
   await service.record({ tenant: 'beta' });

@@ -364,6 +364,9 @@ export interface Receipt {
   verifiedAt: string;
   objects: number;
   versions: number;
+  /**
+   * At least so many were deleted. A part that arrives while its upload is deleted may not be counted.
+   */
   bytes: number;
   actor: string;
   /**
