@@ -16,7 +16,7 @@ import { isStoreError, isThrottling } from '../objectstore/store-error.ts';
 import { consentAt } from './consent.ts';
 import { type Caller, type RecordingsContext, rememberOpenUpload, type UploadSettings } from './context.ts';
 import { type Beginning, mayBeAnswered, type Seen, takeBack } from './creation.ts';
-import { isTooLate, mayBeRunning, stillBeingCreated } from './creation-time.ts';
+import { isTooLate, mayBeRunning, stillBeingCreated, tellToRepeat } from './creation-time.ts';
 import { discardRecording, mayBeDiscarded } from './delete.ts';
 import { findEarlierTry, keyedRandom, requireAlone } from './idempotency.ts';
 import { requireOnlyParticipant, requireOwnAttempt } from './one-participant.ts';
@@ -114,7 +114,7 @@ export async function createRecording(
   };
   await bucket.putManifest(own.ref, manifest);
   if (isTooLate(ageMs)) {
-    await discardIfLate(context, bucket, own.ref, manifest);
+    await discardIfLate(context, bucket, own.ref, manifest).catch(tellToRepeat);
     throw stillBeingCreated();
   }
   rememberOpenUpload(context, own.ref, { manifest, deadlineMs: before.deadlineMs(own.ref) });

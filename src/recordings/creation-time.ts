@@ -40,6 +40,13 @@ export function isTooLate(ageMs: () => number): boolean {
   return ageMs() > DECIDES_WITHIN_MS;
 }
 
+const CHANGED: ReadonlySet<string> = new Set(['recording-not-found', 'recording-deleted', 'recording-stored']);
+
+/** For a recording that was deleted, or completed, since it was listed: the caller has to look again. @throws always */
+export function tellToRepeat(error: unknown): never {
+  throw error instanceof ServiceError && CHANGED.has(error.code) ? stillBeingCreated() : error;
+}
+
 export function stillBeingCreated(): ServiceError {
   return new ServiceError(
     'recording-being-created',

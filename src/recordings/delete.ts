@@ -197,7 +197,7 @@ async function deleteOrDiscard(
   const entry = bucket.queue.newEntry(ref, nowMs);
   const [before, manifest, isVersioned] = await together(
     bucket.attempt(ref),
-    bucket.read(ref, 'manifest'),
+    unlessRefused(bucket.read(ref, 'manifest')),
     bucket.isVersioned(),
     bucket.queue.add(entry),
   );
@@ -242,7 +242,7 @@ async function deleteOrDiscard(
   const candidate: DeletionCandidate = {
     state,
     areUploadsListed: false,
-    ended: known && areEnded ? { manifest: known } : undefined,
+    manifest: areEnded ? known : undefined,
     endedBytes: endedBytes + (areEnded ? bytes : 0),
     reason: decided.reason,
     actor: decided.actor,
@@ -261,7 +261,7 @@ async function deleteOrDiscard(
   return requireDeleted(bucket, ref, outcome, isAbsent);
 }
 
-/** Undefined where the store refuses it: the purge tries again, after the intent, and deletes the media whatever comes of it. */
+/** Undefined where the store refuses it: the purge repeats it after the intent, and deletes the media even if it fails again. */
 async function unlessRefused<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

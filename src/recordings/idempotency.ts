@@ -10,7 +10,7 @@ import { formatRecordingType, readRecordingType } from '../model/media-type.ts';
 import { consentAt } from './consent.ts';
 import type { RecordingsContext } from './context.ts';
 import { type Beginning, mayBeAnswered, requireFirst, type Seen } from './creation.ts';
-import { stillBeingCreated } from './creation-time.ts';
+import { stillBeingCreated, tellToRepeat } from './creation-time.ts';
 import { discardRecording, hasNoPart } from './delete.ts';
 import { mayBeSwept } from './finalize.ts';
 import { readManifest } from './read.ts';
@@ -65,13 +65,6 @@ export async function findEarlierTry(
   }
   if (earlier) requireSameInput(earlier.manifest, input);
   return earlier;
-}
-
-const CHANGED: ReadonlySet<string> = new Set(['recording-not-found', 'recording-deleted', 'recording-stored']);
-
-/** It was deleted, or completed, since it was listed. */
-function tellToRepeat(error: unknown): never {
-  throw error instanceof ServiceError && CHANGED.has(error.code) ? stillBeingCreated() : error;
 }
 
 /** Version 0.1 stored types as they were sent. */

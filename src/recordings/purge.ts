@@ -28,8 +28,8 @@ export interface DeletionCandidate {
   readonly state: RecordingState;
   /** Whether its `uploads` are all that the store lists. */
   readonly areUploadsListed: boolean;
-  /** Where the caller has ended its uploads already: its manifest. */
-  readonly ended?: { readonly manifest: Manifest } | undefined;
+  /** Of one whose uploads the caller has ended already. */
+  readonly manifest?: Manifest | undefined;
   /** The bytes of the parts that the caller has deleted. Default: 0. */
   readonly endedBytes?: number | undefined;
   readonly reason: DeletionReason;
@@ -177,11 +177,8 @@ class Purge {
   }
 
   async #prepare(job: PurgeJob): Promise<void> {
-    const { ended } = job.candidate;
-    if (ended) {
-      job.manifest = ended.manifest;
-      return;
-    }
+    job.manifest = job.candidate.manifest;
+    if (job.manifest) return;
     try {
       const manifest = job.state.objects.manifest && (await this.#bucket.read(job.ref, 'manifest'));
       if (manifest !== 'unreadable') job.manifest = manifest;

@@ -18,11 +18,11 @@ const MAX_REMEMBERED = 50_000;
 
 /**
  * Compares the retention overrides with the record at the head of the queue, which is nearly always in its first page:
- * without a change this costs nothing. After one, the queue is read once, and the attempts of the tenants whose retention became shorter;
- * each that lacks an entry at its deadline is given one. After the grace period that is done once more, for what processes
- * with the old setting wrote meanwhile. Entries are only added: a crash, or a second sweep at the same time, does no harm,
- * and the record is written last. Resolves with whether there may be new entries. A dry run writes none, and has those
- * that would be due inspected by `foresee`.
+ * without a change this costs nothing. After one, the queue is read once, and the attempts of the tenants whose
+ * retention became shorter; each that lacks an entry at its deadline is given one. After the grace period that is done
+ * once more, for what processes with the old setting wrote meanwhile. Entries are only added: a crash, or a second
+ * sweep at the same time, does no harm, and the record is written last. Resolves with whether there may be new entries.
+ * A dry run writes none, and has those that would be due inspected by `foresee`.
  */
 export async function requeueForOverrides(run: SweepRun, head: QueuePage, foresee: Foresee): Promise<boolean> {
   const { bucket, context } = run;

@@ -256,7 +256,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('erase', 18, 'erase writes the index of receipts after the receipt', putAfter('due-receipts', 'receipt')),
   mistake('sweep', 2, 'sweep writes no receipts', withoutPut('receipt')),
   mistake('assess', 88, 'assess writes no tags', () => ({ tag: async () => true })),
-  mistake('complete', 235, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
+  mistake('complete', 201, 'complete writes no due entry near the deadline', withoutPut('due-attempt')),
   // The order of deletes.
   mistake(DELETING, 41, 'purge deletes the manifest before the media', besideFirst('manifest', 'media')),
   mistake(DELETING, 1125, 'purge deletes `deleting` before the manifest', besideFirst('deleting', 'manifest')),
@@ -398,7 +398,7 @@ export const MISTAKES: readonly Mistake[] = [
   mistake('sweep', 2, 'sweep submits before the receipts', putAfter('receipt', 'log-queue')),
   mistake('sweep', 17, 'sweep submits nothing', withoutPut('log-queue')),
   mistake('erase', 1, 'erase submits nothing', withoutPut('log-queue')),
-  mistake('sweep', 1011, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
+  mistake('sweep', 1449, 'sweep ignores that its submission failed', putFailureIgnored('log-queue')),
   mistake(DELETING, 102, 'purge submits no receipt that another has written', (store) => {
     let hasWritten = false;
     return {

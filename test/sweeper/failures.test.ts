@@ -34,6 +34,14 @@ describe('media that were asked to be deleted go in time, although the store doe
     expect(await service.receiptOf(ref)).toMatchObject({ reason: 'erasure' });
   });
 
+  test('and not of their manifest', async () => {
+    const ref = await service.record();
+    const refusing = failing(service.store, 'get', recordingKey(ref, 'manifest'), 'AccessDenied');
+    await expect(service.erase(ref, refusing)).rejects.toMatchObject({ storeCode: 'AccessDenied' });
+    expect(await service.keys(recordingKey(ref, 'media'))).toEqual([]);
+    expect(await service.erase(ref)).toMatchObject({ reason: 'erasure', participantId: 'p1' });
+  });
+
   test('and the attempt can be assessed', async () => {
     const ref = await service.record();
     service.clock.advance(20 * DAY_MS);

@@ -12,7 +12,7 @@ import { presignPlayback } from '../../src/recordings/playback.ts';
 import { readRecording } from '../../src/recordings/read.ts';
 import { presignParts } from '../../src/recordings/upload.ts';
 import { MIB, webm } from '../kit/fixtures.ts';
-import { failing, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
+import { failing, intercepting, keeping, type Moment, meanwhile, overriding, replacing } from '../kit/interventions.ts';
 import { assessedKey, attemptPrefix, participantKey, receiptKey, recordingKey } from '../kit/keys.ts';
 import { holdMonotonicClock } from '../kit/monotonic.ts';
 import { CALLER, uploadParts } from '../kit/service.ts';
@@ -219,6 +219,17 @@ describe('stored means found whole', () => {
   });
 });
 
+test('the manifest of a creation is sent once: a repeated PUT would bring back what was deleted in between', async () => {
+  const sent: unknown[] = [];
+  const store = intercepting(service.store, (call, args, go) => {
+    if (call === 'put' && MANIFESTS.test(String(args[0]))) sent.push(args[2]);
+    return go();
+  });
+  const input = { ...BEGINNING, participantId: 'p1', parts: 0 };
+  await createRecording({ ...service.context, store }, CALLER, ATTEMPT, input);
+  expect(sent).toMatchObject([{ once: true }]);
+});
+
 describe('a part that arrives', () => {
   const upload = (ref: RecordingRef) => uploadParts(service.context, ref, [webm]);
 
@@ -295,6 +306,27 @@ describe('a part that arrives', () => {
     await expect(repeated).rejects.toMatchObject({ code: 'recording-being-created' });
     expect(await service.stateOf(ref)).toBe('stored');
     expect((await create(service.store)).recording).toMatchObject({ recordingId: ref.recording, state: 'stored' });
+  });
+
+  test('and is completed, while a creation that took too long discards its recording, is kept', async () => {
+    let manifest = '';
+    const slow = intercepting(service.store, (call, args, go) => {
+      if (call === 'put' && MANIFESTS.test(String(args[0]))) {
+        manifest = String(args[0]);
+        service.clock.advance(3 * MINUTE_MS);
+      }
+      return go();
+    });
+    const ref = () => ({ ...ATTEMPT, recording: manifest.split('/').at(-2) ?? '' });
+    const complete = async () => {
+      await upload(ref());
+      await service.complete(ref());
+    };
+    const create = (store: ObjectStore) =>
+      createRecording({ ...service.context, store }, CALLER, ATTEMPT, { ...BEGINNING, participantId: 'p1', parts: 0 });
+    const created = meanwhile(slow, { when: 'after', call: 'listParts', keys: /\/media$/ }, complete, create);
+    await expect(created).rejects.toMatchObject({ code: 'recording-being-created' });
+    expect(await service.stateOf(ref())).toBe('stored');
   });
 });
 
