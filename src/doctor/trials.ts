@@ -269,8 +269,14 @@ const parts = trial('parts', 'An upload is not whole', async ({ store, scratch }
   return ok('5 MiB and a rest became one object, and it was deleted.');
 });
 
-/** As a purge ends one: ListParts has to say that there is no such upload. */
-const abort: Trial = trying('abort', async ({ store, scratch }) => {
+/** What a store has received of a part, before its upload is ended. */
+const UNDER_WAY_BYTES = 3_000_000;
+
+/**
+ * As a purge ends one: ListParts has to say that there is no such upload. Then another, with a part under way, as an exam
+ * client's may be at the deadline: some stores keep it, and nothing would delete it.
+ */
+const abort = trial('abort', 'An upload does not end', async ({ store, scratch }) => {
   const key = scratch.key('given-up');
   const uploadId = await scratch.openUpload(key);
   await store.uploadPart(key, uploadId, 1, BYTES);
@@ -279,8 +285,34 @@ const abort: Trial = trying('abort', async ({ store, scratch }) => {
     if (!isDispensable(error)) throw error;
   });
   await endUpload(store, key, uploadId);
-  return ok('An upload with a part was ended, and ListParts no longer finds it.');
+  const late = await scratch.openUpload(key);
+  await sendWhile(store, key, late, () => endUpload(store, key, late));
+  const isOver = (await store.listParts(key, late)) === undefined;
+  must(isOver, 'AbortMultipartUpload', 'a part that was under way stays behind');
+  return ok('Two uploads were ended, one of them with a part under way, and ListParts no longer finds them.');
 });
+
+/** Sends a part, and does `meanwhile` before its last bytes. The store may then refuse the part. */
+async function sendWhile(
+  store: ObjectStore,
+  key: string,
+  uploadId: string,
+  meanwhile: () => Promise<unknown>,
+): Promise<void> {
+  let done: Promise<unknown> | undefined;
+  async function* body() {
+    yield new Uint8Array(UNDER_WAY_BYTES);
+    done = meanwhile();
+    // Its failure is thrown below, and is none of the part.
+    await Promise.allSettled([done]);
+    yield BYTES;
+  }
+  const sent = store.streamPart(key, uploadId, 1, body(), UNDER_WAY_BYTES + BYTES.length);
+  await sent.catch((error: unknown) => {
+    if (!done || !isStoreError(error)) throw error;
+  });
+  await done;
+}
 
 /** By folder, as the sweep lists them; MinIO lists an upload by its exact key only. */
 const uploadListing: Trial = trying('upload-listing', async ({ store, scratch }) => {

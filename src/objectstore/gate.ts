@@ -189,6 +189,7 @@ export class Gate {
       next.turn.isConnected = true;
       next.turn.isInFlight = !next.turn.isMedia;
       if (next.turn.isInFlight) this.#inFlight += 1;
+      this.#window.admitted();
       next.admit();
     }
   }

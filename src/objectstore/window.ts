@@ -1,4 +1,6 @@
-// How many requests may be in flight: one more while the store takes them, a third less after it throttled.
+// How many requests may be in flight: one more while the store takes them, fewer after it throttled.
+import { SECOND_MS } from '../model/durations.ts';
+import { Rate } from './rate.ts';
 
 /** How a process treats the store that it shares with others. Times are in milliseconds. */
 export interface Manner {
@@ -6,13 +8,20 @@ export interface Manner {
   readonly start: number;
   /** The window after the store throttled. */
   readonly shrink: (size: number) => number;
-  /** The window grows by one, and at most once in this time: a round trip to a store nearby is too short to tell. */
+  /** The window grows by one, and at most once in this time: a round trip to a store nearby is too short to show anything. */
   readonly growEveryMs: number;
   /** No request is sent for this time after the store throttled; twice as long each time that it does so again. */
   readonly pauseMs: number;
   readonly longestPauseMs: number;
   /** The next pause is a first one when the store has taken requests for so long since the last. */
   readonly calmMs: number;
+  /**
+   * Where even one request in flight is too much for the store, as for one nearby that takes few a second: the longest time from
+   * one request to the next. Zero: the next one follows at once.
+   */
+  readonly longestSpacingMs: number;
+  /** The pause is the longest where the store throttled at less than this share of the requests a second that it took before. */
+  readonly yieldsBelow: number;
 }
 
 /** Of a process that responds to calls. */
@@ -23,17 +32,27 @@ export const SERVING: Manner = {
   pauseMs: 50,
   longestPauseMs: 3_000,
   calmMs: 20,
+  longestSpacingMs: 0,
+  yieldsBelow: 0,
 };
 
-/** Of a process whose whole work is background: it leaves a busy store to the calls of a process that it cannot see. */
+/**
+ * Of a process whose whole work is background. It leaves a busy store to the calls of a process that it cannot see: where the store
+ * throttles although this process asks for less than it once got, another one must be using it.
+ */
 export const YIELDING: Manner = {
   start: 16,
-  shrink: () => 1,
+  shrink: (size) => Math.floor(size / 2),
   growEveryMs: 1_000,
   pauseMs: 1_000,
   longestPauseMs: 30_000,
   calmMs: 1_000,
+  longestSpacingMs: 1_000,
+  yieldsBelow: 0.6,
 };
+
+/** The most that a store has taken is forgotten by this factor each time that another seems to be using it: it may take less now. */
+const FORGETS = 0.7;
 
 /** How often the store may refuse before nothing waits for it any longer: one request, or all without a success between. */
 export const MAX_REFUSALS = 12;
@@ -51,8 +70,14 @@ export class Window {
   /** Counts the pauses. The responses to what was sent before the last of them say nothing new. */
   #era = 0;
   #successes = 0;
-  #changedAtMs: number;
-  #closedUntilMs = Number.NEGATIVE_INFINITY;
+  #growsFromMs: number;
+  #pausedUntilMs: number;
+  /** Least time from one request to the next. */
+  #spacingMs = 0;
+  #nextAtMs = Number.NEGATIVE_INFINITY;
+  readonly #taken = new Rate();
+  /** The most requests a second at which the store throttled. */
+  #mostPerSecond = 0;
   /** Since the store last took requests for `calmMs`; how long the next one is depends on it. */
   #pauses = 0;
   /** Since the last success. */
@@ -68,7 +93,8 @@ export class Window {
     this.#random = random;
     this.#size = manner.start;
     this.#open = manner.start;
-    this.#changedAtMs = now();
+    this.#pausedUntilMs = now();
+    this.#growsFromMs = now() + manner.growEveryMs;
   }
 
   get size(): number {
@@ -86,7 +112,7 @@ export class Window {
 
   /** How long no request may be sent, in milliseconds. */
   get closedForMs(): number {
-    return Math.max(0, this.#closedUntilMs - this.#now());
+    return Math.max(0, Math.max(this.#pausedUntilMs, this.#nextAtMs) - this.#now());
   }
 
   /** Whether nothing has succeeded since the last pause: then one request goes ahead. */
@@ -104,12 +130,18 @@ export class Window {
     return Math.min(longestPauseMs, pauseMs * 2 ** (times - 1)) * (1 / 2 + this.#random() / 2);
   }
 
+  /** Another request is sent. */
+  admitted(): void {
+    this.#nextAtMs = this.#now() + this.#spacingMs;
+  }
+
   /** @param isFull whether another request would have had to wait */
   succeeded(era: number, isFull: boolean): void {
     if (era !== this.#era) return;
     this.#fruitlessPauses = 0;
     this.#hasSucceeded = true;
-    if (this.#now() - this.#closedUntilMs >= this.#manner.calmMs) this.#pauses = 0;
+    this.#taken.add(this.#now());
+    if (this.#now() - this.#pausedUntilMs >= this.#manner.calmMs) this.#pauses = 0;
     if (isFull) this.#grow();
   }
 
@@ -119,8 +151,9 @@ export class Window {
       return;
     }
     this.#successes += 1;
-    if (this.#successes < this.#size || this.#now() - this.#changedAtMs < this.#manner.growEveryMs) return;
-    this.#resize(this.#size + 1);
+    if (this.#successes < this.#size || this.#now() < this.#growsFromMs) return;
+    if (this.#spacingMs > 0) this.#space(this.#spacingMs / 2);
+    else this.#resize(this.#size + 1);
     this.#open = this.#size;
   }
 
@@ -135,15 +168,36 @@ export class Window {
     this.#era += 1;
     this.#pauses += 1;
     // One that went ahead says no more than those that were refused before it.
-    if (this.#fruitlessPauses === 0) this.#resize(this.#manner.shrink(this.#open));
+    const isShared = this.#fruitlessPauses === 0 && this.#shrink();
     this.#open = 1;
     this.#fruitlessPauses += 1;
-    this.#closedUntilMs = this.#now() + this.pauseMs(this.#pauses);
+    this.#pausedUntilMs = this.#now() + this.pauseMs(isShared ? Number.POSITIVE_INFINITY : this.#pauses);
+    this.#growsFromMs = this.#pausedUntilMs + this.#manner.growEveryMs;
+  }
+
+  /** Whether another seems to be using the store. */
+  #shrink(): boolean {
+    const perSecond = this.#taken.perSecond(this.#now());
+    const isShared = perSecond < this.#mostPerSecond * this.#manner.yieldsBelow;
+    this.#mostPerSecond = isShared ? this.#mostPerSecond * FORGETS : Math.max(this.#mostPerSecond, perSecond);
+    this.#resize(this.#manner.shrink(this.#open));
+    this.#space(2 * Math.max(this.#spacingMs, SECOND_MS / perSecond));
+    return isShared;
   }
 
   #resize(size: number): void {
     this.#size = Math.max(1, Math.min(size, this.#max));
+    this.#changed();
+  }
+
+  /** Timers know nothing shorter than a millisecond. */
+  #space(milliseconds: number): void {
+    this.#spacingMs = milliseconds < 1 ? 0 : Math.min(milliseconds, this.#manner.longestSpacingMs);
+    this.#changed();
+  }
+
+  #changed(): void {
     this.#successes = 0;
-    this.#changedAtMs = this.#now();
+    this.#growsFromMs = this.#now() + this.#manner.growEveryMs;
   }
 }

@@ -44,6 +44,23 @@ const readsAll: Quirk = (memory) => ({ getRange: async (key) => [memory.peek(key
 const refusesKeys: Quirk = () => ({ delete: async (targets) => targets.map(({ key }) => ({ key, code: 'No' })) });
 const keepsKeys: Quirk = () => ({ delete: async () => [] });
 const keepsUploads: Quirk = () => ({ abortMultipartUpload: async () => {} });
+const keepsLateParts: Quirk = (memory) => {
+  const late = new Set<string>();
+  const part = { partNumber: 1, sizeBytes: 1, etag: 'e', lastModifiedMs: START_MS };
+  return {
+    async streamPart(_, uploadId, __, body) {
+      await Array.fromAsync(body);
+      late.add(uploadId);
+      return part.etag;
+    },
+    listParts: async (key, uploadId) => (late.has(uploadId) ? [part] : memory.listParts(key, uploadId)),
+  };
+};
+const breaksOff: Quirk = () => ({
+  streamPart: async () => {
+    throw new StoreError('unavailable', 'UploadPart', 'TimeoutError');
+  },
+});
 const listsDeleted: Quirk = (memory) => ({
   async delete(targets) {
     for (const { key } of targets) await memory.put(key, BODY);
@@ -90,6 +107,8 @@ test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: s
   ['does not answer', refuses('delete', 'DeleteObjects', 'unavailable'), 'delete', 'failed', 'nothing is proven'],
   ['cannot abort', noAbort, 'abort', 'failed', 'refuses AbortMultipartUpload (No)'],
   ['keeps uploads that are aborted', keepsUploads, 'abort', 'failed', 'UploadStaysOpen'],
+  ['keeps a part that was under way', keepsLateParts, 'abort', 'failed', 'stays behind'],
+  ['takes no part under way', breaksOff, 'abort', 'failed', 'did not respond to UploadPart (TimeoutError)'],
   ['lists a deleted key', listsDeleted, 'listings', 'failed', 'deleted key'],
   ['ignores where a page begins', ignoresStart, 'listing-pages', 'failed', 'each key once'],
   ['goes on after no deleted key', knowsNoGap, 'listing-pages', 'failed', 'not there'],

@@ -16,11 +16,11 @@ const STORES = [
   ['so many each second', 40, eachSecond],
 ] as const;
 
-function start(limitOf: typeof tokenBucket, latencyMs: number) {
+function start(limitOf: typeof tokenBucket, latencyMs: number, perSecond = PER_SECOND) {
   const { between } = newRandom(1);
   const random = () => between(0, 1_000_000) / 1_000_000;
   const { timers, now, advance } = startVirtualTimers(random);
-  const store = startLimitedStore(limitOf(PER_SECOND), { latencyMs, clock: timers });
+  const store = startLimitedStore(limitOf(perSecond), { latencyMs, clock: timers });
   return { timers, now, advance, random, ...store };
 }
 
@@ -43,40 +43,71 @@ test.each(STORES)('of %s, with %d ms a request, more than nine tenths are used',
   expect(counted.refused / counted.taken).toBeLessThan(0.15);
 });
 
-test.each(STORES)(
-  'on %s, with %d ms a request, 2,000 candidates in a minute wait for at most half a minute, also beside a sweep',
-  async (_, latencyMs, limitOf) => {
-    const { timers, now, advance, random, counted, request } = start(limitOf, latencyMs);
-    const serving = new Gate(SERVING, timers);
-    const sweeping = new Gate(YIELDING, timers);
-    const lastedMs: number[] = [];
+test.each([PER_SECOND, 20, 5].flatMap((perSecond) => STORES.map((store) => [perSecond, ...store] as const)))(
+  'of %d a second, by %s, with %d ms a request, a sweep that is alone uses a third',
+  async (perSecond, _, latencyMs, limitOf) => {
+    const SECONDS = 300;
+    const { timers, advance, counted, request } = start(limitOf, latencyMs, perSecond);
+    const gate = new Gate(YIELDING, timers);
     const failed: unknown[] = [];
-    /** Three rounds of two requests. */
-    async function call(): Promise<void> {
-      const startedMs = now();
-      for (let round = 0; round < 3; round += 1) await Promise.all([request(serving), request(serving)]);
-      lastedMs.push(now() - startedMs);
+    async function sweepOn(): Promise<void> {
+      for (;;) await request(gate);
     }
-    for (let candidate = 0; candidate < 2_000; candidate += 1) {
-      timers.after(random() * 60 * SECOND_MS, () =>
-        onBehalfOf({ urgency: 'upload', tenant: 'acme' }, () => void call().catch((error) => failed.push(error))),
-      );
-    }
-    let swept = 0;
-    async function sweep(): Promise<void> {
-      for (let count = 0; count < 13; count += 1) {
-        await request(sweeping);
-        swept += 1;
-      }
-    }
-    timers.after(5 * SECOND_MS, () => {
-      for (let lane = 0; lane < 32; lane += 1) void sweep().catch((error) => failed.push(error));
-    });
-    await advance(400 * SECOND_MS);
+    for (let lane = 0; lane < 32; lane += 1) void sweepOn().catch((error: unknown) => failed.push(error));
+    await advance(SECONDS * SECOND_MS);
     expect(failed).toEqual([]);
-    expect([lastedMs.length, swept]).toEqual([2_000, 32 * 13]);
-    lastedMs.sort((a, b) => a - b);
-    expect(lastedMs[Math.floor(lastedMs.length * 0.99)]).toBeLessThan(30 * SECOND_MS);
-    expect(counted.refused).toBeLessThan(counted.taken / 5);
+    expect(counted.taken / (perSecond * SECONDS)).toBeGreaterThan(1 / 3);
+  },
+);
+
+/** 2,000 candidates come within a minute, after 20 s. How long each of them waited, from the shortest. */
+async function rush(
+  limitOf: typeof tokenBucket,
+  latencyMs: number,
+  { sweepLanes, requestsALane }: { sweepLanes: number; requestsALane: number },
+) {
+  const { timers, now, advance, random, counted, request } = start(limitOf, latencyMs);
+  const serving = new Gate(SERVING, timers);
+  const sweeping = new Gate(YIELDING, timers);
+  const lastedMs: number[] = [];
+  const failed: unknown[] = [];
+  /** Three rounds of two requests. */
+  async function call(): Promise<void> {
+    const startedMs = now();
+    for (let round = 0; round < 3; round += 1) await Promise.all([request(serving), request(serving)]);
+    lastedMs.push(now() - startedMs);
+  }
+  for (let candidate = 0; candidate < 2_000; candidate += 1) {
+    timers.after((20 + random() * 60) * SECOND_MS, () =>
+      onBehalfOf({ urgency: 'upload', tenant: 'acme' }, () => void call().catch((error) => failed.push(error))),
+    );
+  }
+  let swept = 0;
+  async function sweep(): Promise<void> {
+    for (let count = 0; count < requestsALane; count += 1) {
+      await request(sweeping);
+      swept += 1;
+    }
+  }
+  for (let lane = 0; lane < sweepLanes; lane += 1) void sweep().catch((error) => failed.push(error));
+  await advance(600 * SECOND_MS);
+  expect(failed).toEqual([]);
+  expect(lastedMs).toHaveLength(2_000);
+  lastedMs.sort((a, b) => a - b);
+  const quantile = (share: number) => lastedMs[Math.floor(lastedMs.length * share)] ?? Number.NaN;
+  return { p50Ms: quantile(0.5), p99Ms: quantile(0.99), swept, counted };
+}
+
+test.each(STORES)(
+  'on %s, with %d ms a request, 2,000 candidates in a minute wait for at most half a minute, and little longer beside a sweep',
+  async (_, latencyMs, limitOf) => {
+    const alone = await rush(limitOf, latencyMs, { sweepLanes: 0, requestsALane: 0 });
+    const beside = await rush(limitOf, latencyMs, { sweepLanes: 32, requestsALane: 1000 });
+    expect(alone.p99Ms).toBeLessThan(20 * SECOND_MS);
+    expect(beside.p50Ms / alone.p50Ms).toBeLessThan(1.2);
+    expect(beside.p99Ms / alone.p99Ms).toBeLessThan(1.2);
+    expect(alone.counted.refused).toBeLessThan(alone.counted.taken / 5);
+    // After the rush it goes on.
+    expect(beside.swept).toBe(32_000);
   },
 );
