@@ -20,7 +20,17 @@ export interface Manner {
    * one request to the next. Zero: the next one follows at once.
    */
   readonly longestSpacingMs: number;
-  /** The pause is the longest where the store throttled at less than this share of the requests a second that it took before. */
+  /** Where this process leaves a busy store to others. Default: it does not. */
+  readonly leaves?: Leaving;
+}
+
+/** Shares of the requests a second at which the store throttled before. */
+interface Leaving {
+  /** The window grows no further than to this share, so that others find something left. */
+  readonly growsTo: number;
+  /** For so long since the store throttled; then the window finds out whether the store takes more by now. */
+  readonly triesMoreAfterMs: number;
+  /** Where the store throttles below this share, another must be using it: the pause is the longest. */
   readonly yieldsBelow: number;
 }
 
@@ -33,13 +43,9 @@ export const SERVING: Manner = {
   longestPauseMs: 3_000,
   calmMs: 20,
   longestSpacingMs: 0,
-  yieldsBelow: 0,
 };
 
-/**
- * Of a process whose whole work is background. It leaves a busy store to the calls of a process that it cannot see: where the store
- * throttles although this process asks for less than it once got, another one must be using it.
- */
+/** Of a process whose whole work is background: it leaves a busy store to the calls of a process that it cannot see. */
 export const YIELDING: Manner = {
   start: 16,
   shrink: (size) => Math.floor(size / 2),
@@ -48,11 +54,13 @@ export const YIELDING: Manner = {
   longestPauseMs: 30_000,
   calmMs: 1_000,
   longestSpacingMs: 1_000,
-  yieldsBelow: 0.6,
+  leaves: { growsTo: 0.8, triesMoreAfterMs: 60_000, yieldsBelow: 0.85 },
 };
 
-/** The most that a store has taken is forgotten by this factor each time that another seems to be using it: it may take less now. */
-const FORGETS = 0.7;
+/** The store may take less than before: what is remembered falls to this share each time that it throttles, */
+const FALLS_TO = 0.9;
+/** or to this one where another seems to be using it. */
+const FALLS_TO_BESIDE_OTHERS = 0.7;
 
 /** How often the store may refuse before nothing waits for it any longer: one request, or all without a success between. */
 export const MAX_REFUSALS = 12;
@@ -76,8 +84,9 @@ export class Window {
   #spacingMs = 0;
   #nextAtMs = Number.NEGATIVE_INFINITY;
   readonly #taken = new Rate();
-  /** The most requests a second at which the store throttled. */
-  #mostPerSecond = 0;
+  /** At how many requests a second the store throttles; 0 before it did. */
+  #limitPerSecond = 0;
+  #triesMoreFromMs = 0;
   /** Since the store last took requests for `calmMs`; how long the next one is depends on it. */
   #pauses = 0;
   /** Since the last success. */
@@ -152,9 +161,16 @@ export class Window {
     }
     this.#successes += 1;
     if (this.#successes < this.#size || this.#now() < this.#growsFromMs) return;
-    if (this.#spacingMs > 0) this.#space(this.#spacingMs / 2);
-    else this.#resize(this.#size + 1);
+    if (this.#spacingMs > 0) this.#space(this.#spacingMs / Math.min(2, this.#room));
+    else if (this.#room >= 1 + 1 / this.#size) this.#resize(this.#size + 1);
     this.#open = this.#size;
+  }
+
+  /** How many times as many requests a second may be sent; at least 1. */
+  get #room(): number {
+    const { leaves } = this.#manner;
+    if (!leaves || this.#now() >= this.#triesMoreFromMs) return Number.POSITIVE_INFINITY;
+    return Math.max(1, (leaves.growsTo * this.#limitPerSecond) / this.#taken.perSecond(this.#now()));
   }
 
   /**
@@ -175,13 +191,17 @@ export class Window {
     this.#growsFromMs = this.#pausedUntilMs + this.#manner.growEveryMs;
   }
 
-  /** Whether another seems to be using the store. */
+  /** Returns whether another seems to be using the store. */
   #shrink(): boolean {
+    const { shrink, leaves } = this.#manner;
     const perSecond = this.#taken.perSecond(this.#now());
-    const isShared = perSecond < this.#mostPerSecond * this.#manner.yieldsBelow;
-    this.#mostPerSecond = isShared ? this.#mostPerSecond * FORGETS : Math.max(this.#mostPerSecond, perSecond);
-    this.#resize(this.#manner.shrink(this.#open));
+    this.#resize(shrink(this.#open));
     this.#space(2 * Math.max(this.#spacingMs, SECOND_MS / perSecond));
+    if (!leaves) return false;
+    const isShared = perSecond < this.#limitPerSecond * leaves.yieldsBelow;
+    if (isShared) this.#limitPerSecond *= FALLS_TO_BESIDE_OTHERS;
+    else this.#limitPerSecond = Math.max(this.#limitPerSecond * FALLS_TO, perSecond);
+    if (!isShared) this.#triesMoreFromMs = this.#now() + leaves.triesMoreAfterMs;
     return isShared;
   }
 
