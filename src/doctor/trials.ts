@@ -13,7 +13,7 @@ import {
   type ObjectStore,
   refusalOf,
 } from '../objectstore/object-store.ts';
-import { isStoreError } from '../objectstore/store-error.ts';
+import { isStoreError, isThrottling } from '../objectstore/store-error.ts';
 import { type CheckResult, failed, info, lacking, ok, refusal, resultOf, type Verdict, warning } from './check.ts';
 import { type DoctorCheck, type TrialContext, type TrialDependencies, trying } from './context.ts';
 import { Scratch } from './scratch.ts';
@@ -269,12 +269,12 @@ const parts = trial('parts', 'An upload is not whole', async ({ store, scratch }
   return ok('5 MiB and a rest became one object, and it was deleted.');
 });
 
-/** What a store has received of a part, before its upload is ended. */
+/** What is sent of a part before its upload is ended. */
 const UNDER_WAY_BYTES = 3_000_000;
 
 /**
- * As a purge ends one: ListParts has to say that there is no such upload. Then another, with a part under way, as an exam
- * client's may be at the deadline: some stores keep it, and nothing would delete it.
+ * As a purge ends one: ListParts has to say that there is no such upload. Then another while a part is sent, as an exam client
+ * may do at the deadline: some stores keep the part, and nothing would delete it.
  */
 const abort = trial('abort', 'An upload does not end', async ({ store, scratch }) => {
   const key = scratch.key('given-up');
@@ -289,10 +289,10 @@ const abort = trial('abort', 'An upload does not end', async ({ store, scratch }
   await sendWhile(store, key, late, () => endUpload(store, key, late));
   const isOver = (await store.listParts(key, late)) === undefined;
   must(isOver, 'AbortMultipartUpload', 'a part that was under way stays behind');
-  return ok('Two uploads were ended, one of them with a part under way, and ListParts no longer finds them.');
+  return ok('Two uploads were ended, one of them while a part was sent, and ListParts no longer finds them.');
 });
 
-/** Sends a part, and does `meanwhile` before its last bytes. The store may then refuse the part. */
+/** Sends a part, and does `meanwhile` before its last bytes. The store may then refuse the part, or close the connection. */
 async function sendWhile(
   store: ObjectStore,
   key: string,
@@ -303,13 +303,15 @@ async function sendWhile(
   async function* body() {
     yield new Uint8Array(UNDER_WAY_BYTES);
     done = meanwhile();
-    // Its failure is thrown below, and is none of the part.
+    // Its failure is thrown below. Here it would look like a failure of the part.
     await Promise.allSettled([done]);
     yield BYTES;
   }
   const sent = store.streamPart(key, uploadId, 1, body(), UNDER_WAY_BYTES + BYTES.length);
   await sent.catch((error: unknown) => {
-    if (!done || !isStoreError(error)) throw error;
+    const isClosed = isStoreError(error) && error.code === 'unavailable' && !isThrottling(error.storeCode);
+    const isRefused = isStoreError(error) && error.code === 'no-such-upload';
+    if (!done || !(isRefused || isClosed)) throw error;
   });
   await done;
 }

@@ -169,7 +169,7 @@ export class Gate {
   }
 
   get #isFull(): boolean {
-    return this.#inFlight >= this.#window.open || !this.#lines.isEmpty;
+    return this.#inFlight >= this.#window.open || !this.#lines.isEmpty || this.#window.closedForMs > 0;
   }
 
   #leave(turn: Turn): void {

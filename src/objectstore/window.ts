@@ -16,20 +16,22 @@ export interface Manner {
   /** The next pause is a first one when the store has taken requests for so long since the last. */
   readonly calmMs: number;
   /**
-   * Where even one request in flight is too much for the store, as for one nearby that takes few a second: the longest time from
-   * one request to the next. Zero: the next one follows at once.
+   * After the store throttled, requests are sent at intervals, of at most this length: one in flight may be too much for a store
+   * nearby that takes few a second. Zero: without intervals.
    */
   readonly longestSpacingMs: number;
   /** Where this process leaves a busy store to others. Default: it does not. */
   readonly leaves?: Leaving;
 }
 
-/** Shares of the requests a second at which the store throttled before. */
+/** The shares are shares of the requests a second at which the store throttled. */
 interface Leaving {
-  /** The window grows no further than to this share, so that others find something left. */
+  /** The process grows no further than to this share, so that others find something left. */
   readonly growsTo: number;
-  /** For so long since the store throttled; then the window finds out whether the store takes more by now. */
+  /** It grows further so long after it was throttled for its own requests: the store may take more by now. */
   readonly triesMoreAfterMs: number;
+  /** The same, where it had sent requests for less than a second, so that hardly anything is known. */
+  readonly triesMoreSoonMs: number;
   /** Where the store throttles below this share, another must be using it: the pause is the longest. */
   readonly yieldsBelow: number;
 }
@@ -54,12 +56,12 @@ export const YIELDING: Manner = {
   longestPauseMs: 30_000,
   calmMs: 1_000,
   longestSpacingMs: 1_000,
-  leaves: { growsTo: 0.8, triesMoreAfterMs: 60_000, yieldsBelow: 0.85 },
+  leaves: { growsTo: 0.8, triesMoreAfterMs: 60_000, triesMoreSoonMs: 10_000, yieldsBelow: 0.85 },
 };
 
-/** The store may take less than before: what is remembered falls to this share each time that it throttles, */
+/** The store may take less than before: the remembered limit falls to this share each time that the store throttles. */
 const FALLS_TO = 0.9;
-/** or to this one where another seems to be using it. */
+/** The same, where another seems to be using the store. */
 const FALLS_TO_BESIDE_OTHERS = 0.7;
 
 /** How often the store may refuse before nothing waits for it any longer: one request, or all without a success between. */
@@ -84,7 +86,7 @@ export class Window {
   #spacingMs = 0;
   #nextAtMs = Number.NEGATIVE_INFINITY;
   readonly #taken = new Rate();
-  /** At how many requests a second the store throttles; 0 before it did. */
+  /** At how many requests a second the store throttles; 0: not known. */
   #limitPerSecond = 0;
   #triesMoreFromMs = 0;
   /** Since the store last took requests for `calmMs`; how long the next one is depends on it. */
@@ -187,7 +189,8 @@ export class Window {
     const isShared = this.#fruitlessPauses === 0 && this.#shrink();
     this.#open = 1;
     this.#fruitlessPauses += 1;
-    this.#pausedUntilMs = this.#now() + this.pauseMs(isShared ? Number.POSITIVE_INFINITY : this.#pauses);
+    const pauseMs = this.pauseMs(isShared ? Number.POSITIVE_INFINITY : this.#pauses);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#now() + pauseMs);
     this.#growsFromMs = this.#pausedUntilMs + this.#manner.growEveryMs;
   }
 
@@ -198,10 +201,11 @@ export class Window {
     this.#resize(shrink(this.#open));
     this.#space(2 * Math.max(this.#spacingMs, SECOND_MS / perSecond));
     if (!leaves) return false;
-    const isShared = perSecond < this.#limitPerSecond * leaves.yieldsBelow;
+    const isSteady = this.#now() - this.#pausedUntilMs >= SECOND_MS && this.#taken.isSteady(this.#now());
+    const isShared = isSteady && perSecond < this.#limitPerSecond * leaves.yieldsBelow;
     if (isShared) this.#limitPerSecond *= FALLS_TO_BESIDE_OTHERS;
     else this.#limitPerSecond = Math.max(this.#limitPerSecond * FALLS_TO, perSecond);
-    if (!isShared) this.#triesMoreFromMs = this.#now() + leaves.triesMoreAfterMs;
+    if (!isShared) this.#triesMoreFromMs = this.#now() + (isSteady ? leaves.triesMoreAfterMs : leaves.triesMoreSoonMs);
     return isShared;
   }
 

@@ -56,6 +56,14 @@ const keepsLateParts: Quirk = (memory) => {
     listParts: async (key, uploadId) => (late.has(uploadId) ? [part] : memory.listParts(key, uploadId)),
   };
 };
+const refusesInPart =
+  (code: StoreErrorCode, storeCode: string): Quirk =>
+  () => ({
+    async streamPart(_, __, ___, body) {
+      await Array.fromAsync(body);
+      throw new StoreError(code, 'UploadPart', storeCode);
+    },
+  });
 const breaksOff: Quirk = () => ({
   streamPart: async () => {
     throw new StoreError('unavailable', 'UploadPart', 'TimeoutError');
@@ -109,6 +117,15 @@ test.each<[what: string, quirk: Quirk, id: string, status: CheckStatus, words: s
   ['keeps uploads that are aborted', keepsUploads, 'abort', 'failed', 'UploadStaysOpen'],
   ['keeps a part that was under way', keepsLateParts, 'abort', 'failed', 'stays behind'],
   ['takes no part under way', breaksOff, 'abort', 'failed', 'did not respond to UploadPart (TimeoutError)'],
+  [
+    'closes the connection of a part',
+    refusesInPart('unavailable', 'ECONNRESET'),
+    'abort',
+    'ok',
+    'while a part was sent',
+  ],
+  ['throttles in a part', refusesInPart('unavailable', 'SlowDown'), 'abort', 'failed', 'nothing is proven'],
+  ['forbids a part', refusesInPart('access-denied', 'AccessDenied'), 'abort', 'failed', 'refuses UploadPart'],
   ['lists a deleted key', listsDeleted, 'listings', 'failed', 'deleted key'],
   ['ignores where a page begins', ignoresStart, 'listing-pages', 'failed', 'each key once'],
   ['goes on after no deleted key', knowsNoGap, 'listing-pages', 'failed', 'not there'],
@@ -181,7 +198,7 @@ test('a deletion that the store refuses is reported by its code, by the trial th
   expect(deletions).toBe(2);
 });
 
-test('an operation is needed when anything needs it, and when nobody has resultOf it', () => {
+test('an operation is needed when a capability needs it, and when it is unknown', () => {
   const needed = ['ListParts', 'AbortMultipartUpload', 'DeleteObject', 'ListObjectVersions', 'Unheard'];
   expect(needed.filter(isNeeded)).toEqual(needed);
   const optional = ['ListMultipartUploads', 'DeleteObjects', 'GetBucketVersioning', 'PutObjectTagging'];
