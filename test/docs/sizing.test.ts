@@ -82,7 +82,7 @@ test('the figures in its prose follow from the calculation', async () => {
 });
 
 test.each([
-  ['docs/benchmarks.md', '## 3. ', '## 4. ', ['140 MiB', '5.84 ms']],
+  ['docs/benchmarks.md', '## 3. ', '## 4. ', ['144 MiB', '6.7 ms']],
   ['docs/benchmarks.md', '## 10. ', '## 11. ', ['2,847 URLs/s']],
   ['docs/operations.md', '## Capacity and cost', 'end of file', ['159 MiB at most | 21 s', '161 MiB at most | 24 s']],
   ['docs/running.md', '## Memory', 'end of file', ['118 MiB']],
