@@ -104,7 +104,8 @@ export const sweep: Figure = {
       notes: [
         ...notes,
         `${due} recordings are due, one in each attempt. Besides them, ${stored.join(' or ')} recordings are stored that are not due. ` +
-          `The service and the loop take turns, in ${short ? 1 : ROUNDS} rounds. The other programs run once. The loop is told the prefixes of exactly the keys that the sweep ` +
+          `The service and the loop take turns, in ${short ? 1 : ROUNDS} rounds. The other programs run once. ` +
+          'The loop is told the prefixes of exactly the keys that the sweep ' +
           'deletes (recordings, index entries and queue entries), which are not known in practice. It lists 1,000 keys, deletes them with ' +
           'one DeleteObjects, and lists again, one request after another. The sweep also finds out what is due, ends uploads, lists each ' +
           'attempt again to prove that nothing is left, and writes a receipt for each recording, several requests at the same time. s3cmd ' +
