@@ -7,4 +7,5 @@ export type { Progress, Recording, RecordingState, StoredRecording } from './rec
 export type { Consent, RecordingKind } from './service.ts';
 export { type ExamSession, type SessionEvents, type SessionOptions, startSession } from './session.ts';
 export type { RecordingSource, RecordOptions } from './source.ts';
-export { type Anchor, type Gap, mediaSeconds, offsetSeconds, type Timeline } from './timeline.ts';
+export { type Anchor, CUT_OUT, type Gap, mediaSeconds, offsetSeconds, type Timeline } from './timeline.ts';
+export { type Overview, readOverview } from './overview.ts';

@@ -1,0 +1,117 @@
+// The row of buttons: play, steps, gaps, speed, sound, link, full screen.
+import { type Icon, iconButton, make, setAttribute, setName, setText, showIcon } from './dom.ts';
+import { hasSound, type Review, SPEEDS } from './review.ts';
+import type { Words } from './words.ts';
+
+/** What a button or a key does. */
+export interface Actions {
+  toggle(): void;
+  move(ms: number): void;
+  step(frames: number): void;
+  toMark(direction: 'next' | 'previous'): void;
+  copyLink(): void;
+  toggleFullScreen(): void;
+  showKeys(): void;
+}
+
+const NONE = '';
+type ButtonName = 'back' | 'forward' | 'frameBack' | 'frameForward' | 'previousMark' | 'nextMark' | 'copyLink' | 'keys';
+
+export class Controls {
+  readonly element: HTMLElement;
+  readonly #review: Review;
+  readonly #play: HTMLButtonElement;
+  readonly #buttons: Readonly<Record<ButtonName, HTMLButtonElement>>;
+  readonly #full: HTMLButtonElement;
+  readonly #time = make('output', { part: 'time', class: 'time', 'aria-live': 'off' });
+  readonly #speed = make('select', { part: 'select' });
+  readonly #sound = make('select', { part: 'select' });
+  readonly #volume = make('input', { type: 'range', min: 0, max: 1, step: 0.05, part: 'volume' });
+  readonly #skipStill = make('input', { type: 'checkbox' });
+  readonly #skipStillText = make('span');
+  readonly #skipStillLabel: HTMLElement;
+
+  constructor(review: Review, actions: Actions) {
+    this.#review = review;
+    const button = (icon: Icon, onClick: () => void) => iconButton(icon, 'button', onClick);
+    this.#play = iconButton('play', 'button play-button', () => actions.toggle());
+    this.#play.classList.add('primary');
+    const buttons = {
+      previousMark: button('previousMark', () => actions.toMark('previous')),
+      back: button('back', () => actions.move(-10_000)),
+      frameBack: button('frameBack', () => actions.step(-1)),
+      frameForward: button('frameForward', () => actions.step(1)),
+      forward: button('forward', () => actions.move(10_000)),
+      nextMark: button('nextMark', () => actions.toMark('next')),
+      copyLink: button('link', () => actions.copyLink()),
+      keys: button('keys', () => actions.showKeys()),
+    };
+    this.#buttons = buttons;
+    this.#full = button('full', () => actions.toggleFullScreen());
+    this.#full.hidden = !document.fullscreenEnabled;
+    this.#speed.addEventListener('change', () => {
+      review.speed = Number(this.#speed.value);
+    });
+    this.#sound.addEventListener('change', () => {
+      review.sound = this.#sound.value === NONE ? undefined : this.#sound.value;
+    });
+    this.#volume.addEventListener('input', () => {
+      review.volume = Number(this.#volume.value);
+    });
+    this.#skipStill.addEventListener('change', () => {
+      review.skipsStill = this.#skipStill.checked;
+    });
+    this.#skipStillLabel = make('label', { class: 'check', part: 'skip-still' }, this.#skipStill, this.#skipStillText);
+    const { previousMark, back, frameBack, frameForward, forward, nextMark, copyLink, keys } = buttons;
+    const row = (...children: readonly HTMLElement[]) => make('div', { class: 'row' }, ...children);
+    this.element = make(
+      'div',
+      { part: 'controls', class: 'controls' },
+      row(this.#play, back, forward, frameBack, frameForward, previousMark, nextMark, this.#time),
+      row(this.#skipStillLabel, this.#speed, this.#sound, this.#volume, copyLink, keys, this.#full),
+    );
+  }
+
+  /** What moves with the position. */
+  showPosition(words: Words): void {
+    const { line, positionMs } = this.#review;
+    const at = words.clock(positionMs - line.fromMs);
+    setText(this.#time, `${at} / ${words.clock(line.toMs - line.fromMs)} · ${words.time(positionMs)}`);
+  }
+
+  update(words: Words): void {
+    const { texts } = words;
+    const { isPlaying, lanes, line, speed, sound, volume, skipsStill, still } = this.#review;
+    showIcon(this.#play, isPlaying ? 'pause' : 'play');
+    setName(this.#play, isPlaying ? texts.pause : texts.play);
+    for (const [name, button] of Object.entries(this.#buttons)) setName(button, texts[name as ButtonName]);
+    for (const name of ['previousMark', 'nextMark'] as const) this.#buttons[name].disabled = line.marks.length === 0;
+    setName(this.#full, document.fullscreenElement ? texts.leaveFullScreen : texts.fullScreen);
+    setName(this.#speed, texts.speed);
+    setOptions(
+      this.#speed,
+      SPEEDS.map((each) => [String(each), texts.times(words.number(each))]),
+      String(speed),
+    );
+    const heard = lanes.map(({ lane }) => lane).filter(hasSound);
+    const sounds = heard.map((lane) => [lane.id, texts.soundOf(words.lane(lane))] as const);
+    setName(this.#sound, texts.sound);
+    setOptions(this.#sound, [...sounds, [NONE, texts.noSound]], sound ?? NONE);
+    setName(this.#volume, texts.volume);
+    this.#volume.value = String(volume);
+    this.#volume.hidden = sound === undefined;
+    setText(this.#skipStillText, texts.skipStill);
+    this.#skipStill.checked = skipsStill;
+    this.#skipStillLabel.hidden = still.length === 0;
+    this.showPosition(words);
+  }
+}
+
+function setOptions(select: HTMLSelectElement, options: readonly (readonly [string, string])[], value: string): void {
+  const isSame =
+    options.length === select.options.length &&
+    options.every(([id, text], index) => select.options[index]?.value === id && select.options[index]?.text === text);
+  if (!isSame) select.replaceChildren(...options.map(([id, text]) => make('option', { value: id }, text)));
+  if (select.value !== value) select.value = value;
+  setAttribute(select, 'data-value', value);
+}

@@ -1,0 +1,105 @@
+// Draws the pictures of a recording's overview: a strip of them along the line, or the one nearest to a moment.
+import type { Overview } from '@proctoring-recordings/exam-client';
+import { make } from './dom.ts';
+import { type Lane, type Line, pieceAt } from './line.ts';
+import type { LaneView } from './review.ts';
+
+type Pictures = NonNullable<Overview['pictures']>;
+
+export interface Strip {
+  readonly line: Line;
+  readonly lane: Lane;
+  readonly overviewOf: LaneView['overviewOf'];
+}
+
+/** Decoded pictures of one overview, by their index: a strip is drawn again whenever its place changes its size. */
+const decoded = new WeakMap<Pictures, Map<number, Promise<ImageBitmap>>>();
+const drawings = new WeakMap<HTMLCanvasElement, number>();
+/** A picture is shown for a moment that is no further from its own. */
+const NEAR_SECONDS = 30;
+
+/** Draws as many pictures as fit, each where it was recorded. Resolves when they are drawn, or another drawing has begun. */
+export async function drawStrip(canvas: HTMLCanvasElement, { line, lane, overviewOf }: Strip): Promise<void> {
+  const { width, height } = canvas.getBoundingClientRect();
+  if (width === 0 || height === 0) return;
+  const drawing = (drawings.get(canvas) ?? 0) + 1;
+  drawings.set(canvas, drawing);
+  const scale = globalThis.devicePixelRatio || 1;
+  const placed = placesOf(width, height, { line, lane, overviewOf });
+  const images = await Promise.all(
+    placed.map(async (place) => ({ ...place, image: await decode(place.pictures, place.index) })),
+  );
+  if (drawings.get(canvas) !== drawing) return;
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  const context = canvas.getContext('2d');
+  context?.scale(scale, scale);
+  for (const { image, x, slot } of images) {
+    if (image) context?.drawImage(image, x, 0, slot, height);
+  }
+}
+
+/** A canvas with the picture nearest to a moment; undefined where there is none near. */
+export async function drawPicture(
+  { lane, overviewOf }: LaneView,
+  atMs: number,
+): Promise<HTMLCanvasElement | undefined> {
+  const piece = pieceAt(lane, atMs);
+  const pictures = piece && overviewOf(piece.recording.recordingId)?.pictures;
+  if (!piece || !pictures) return undefined;
+  const seconds = piece.clock.secondsAt(atMs);
+  const index = nearest(pictures.atSeconds, seconds);
+  if (Math.abs((pictures.atSeconds[index] ?? Number.POSITIVE_INFINITY) - seconds) > NEAR_SECONDS) return undefined;
+  const image = await decode(pictures, index);
+  if (!image) return undefined;
+  const canvas = make('canvas', { width: image.width, height: image.height });
+  canvas.getContext('2d')?.drawImage(image, 0, 0);
+  return canvas;
+}
+
+interface Place {
+  readonly pictures: Pictures;
+  readonly index: number;
+  readonly x: number;
+  readonly slot: number;
+}
+
+function placesOf(width: number, height: number, { line, lane, overviewOf }: Strip): Place[] {
+  const places: Place[] = [];
+  const msPerPixel = (line.toMs - line.fromMs) / width;
+  for (const piece of lane.pieces) {
+    const pictures = overviewOf(piece.recording.recordingId)?.pictures;
+    if (!pictures || pictures.atSeconds.length === 0) continue;
+    const slot = (height * pictures.width) / pictures.height;
+    const [from, to] = [piece.fromMs, piece.toMs].map((ms) => (ms - line.fromMs) / msPerPixel) as [number, number];
+    for (let x = from; x < to; x += slot) {
+      const atMs = line.fromMs + (x + slot / 2) * msPerPixel;
+      const index = nearest(pictures.atSeconds, piece.clock.secondsAt(Math.min(atMs, piece.toMs)));
+      places.push({ pictures, index, x, slot: Math.min(slot, to - x) });
+    }
+  }
+  return places;
+}
+
+/** The index of the time that is nearest; they are in order. */
+export function nearest(times: readonly number[], wanted: number): number {
+  let [low, high] = [0, times.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  const before = times[low - 1];
+  return before !== undefined && wanted - before <= (times[low] ?? 0) - wanted ? low - 1 : low;
+}
+
+/** Undefined where the browser cannot decode it. */
+async function decode(pictures: Pictures, index: number): Promise<ImageBitmap | undefined> {
+  const own = decoded.get(pictures) ?? new Map<number, Promise<ImageBitmap>>();
+  decoded.set(pictures, own);
+  const bytes = pictures.bytes[index];
+  if (!bytes) return undefined;
+  const image = own.get(index) ?? createImageBitmap(new Blob([bytes], { type: pictures.type }));
+  own.set(index, image);
+  return image.catch(() => undefined);
+}

@@ -1,0 +1,150 @@
+// All recordings of an attempt on one line of time: a lane for each kind, and what each lane does not have.
+import type { Timeline } from '@proctoring-recordings/exam-client';
+import { MediaClock } from './media-clock.ts';
+import type { RecordingKind, ReviewRecording } from './service.ts';
+
+/** One recording in its lane. Times are milliseconds since the epoch. */
+export interface Piece {
+  readonly recording: ReviewRecording;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Which position of its media was recorded when. */
+  readonly clock: MediaClock;
+  /** Its client reported no timeline: it begins when it was created, as far as is known. */
+  readonly isEstimated: boolean;
+}
+
+/** Recordings of one kind, one after another. Where two of a kind ran at once there are two lanes. */
+export interface Lane {
+  /** `webcam`, or `webcam-2` for the second lane of the kind. */
+  readonly id: string;
+  readonly kind: RecordingKind;
+  /** 1 for the first lane of its kind. */
+  readonly number: number;
+  readonly pieces: readonly Piece[];
+}
+
+/**
+ * `gap`: the recording went on, and nothing or not everything was recorded. `not-recorded`: between two recordings, before the
+ * first one of a lane, or after its last one. `truncated`: at its end, because its client did not complete it.
+ */
+export type MarkKind = 'gap' | 'not-recorded' | 'truncated';
+
+/** What a lane does not have. */
+export interface Mark {
+  readonly kind: MarkKind;
+  readonly lane: Lane;
+  readonly fromMs: number;
+  /** Equal to `fromMs` where nobody knows until when. */
+  readonly toMs: number;
+  /** Of a gap, as its client reported it. */
+  readonly reason: string | undefined;
+}
+
+export interface Line {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Cameras first, then screens, then sound. */
+  readonly lanes: readonly Lane[];
+  /** In order of time. */
+  readonly marks: readonly Mark[];
+  /** Cannot be played yet. */
+  readonly uploading: readonly ReviewRecording[];
+  /** Content that no player knows: it can be downloaded only. */
+  readonly unplayable: readonly ReviewRecording[];
+}
+
+const KINDS: readonly RecordingKind[] = ['webcam', 'screen', 'audio'];
+/** Two recordings of which one continues the other share their last moments. */
+const OVERLAP_MS = 2_000;
+/** Recordings of one attempt never begin or end at the same moment. */
+const UNEQUAL_ENDS_MS = 3_000;
+/** Shorter than anybody would notice. */
+const SHORT_MS = 500;
+
+/** @param durations in seconds by the id of a recording, where its media have told */
+export function lineOf(recordings: readonly ReviewRecording[], durations: ReadonlyMap<string, number>): Line {
+  const stored = recordings.filter(({ state }) => state === 'stored');
+  const playable = stored.filter(({ container }) => container !== 'unrecognized');
+  const pieces = playable
+    .map((recording) => pieceOf(recording, durations.get(recording.recordingId)))
+    .sort((a, b) => a.fromMs - b.fromMs);
+  const lanes = KINDS.flatMap((kind) => lanesOf(kind, pieces));
+  const fromMs = Math.min(...pieces.map((piece) => piece.fromMs));
+  const toMs = Math.max(...pieces.map((piece) => piece.toMs));
+  return {
+    fromMs: pieces.length > 0 ? fromMs : 0,
+    toMs: pieces.length > 0 ? toMs : 0,
+    lanes,
+    marks: lanes.flatMap((lane) => marksOf(lane, { fromMs, toMs })).sort((a, b) => a.fromMs - b.fromMs),
+    uploading: recordings.filter(({ state }) => state === 'uploading'),
+    unplayable: stored.filter(({ container }) => container === 'unrecognized'),
+  };
+}
+
+/** Undefined where the lane has nothing to show. */
+export function pieceAt({ pieces }: Lane, atMs: number): Piece | undefined {
+  return pieces.findLast(({ fromMs, toMs, clock }) => fromMs <= atMs && atMs < toMs && !clock.isPausedAt(atMs));
+}
+
+/** The earliest moment, `atMs` or later, at which some lane has something to show; undefined after the last. */
+export function playableFrom({ lanes }: Pick<Line, 'lanes'>, atMs: number): number | undefined {
+  const moments = lanes.flatMap((lane) =>
+    lane.pieces.flatMap(({ fromMs, toMs, clock }) => {
+      const at = Math.max(fromMs, atMs);
+      // In a pause, the position leads to the moment at its end.
+      const moment = clock.isPausedAt(at) ? clock.momentMsAt(clock.secondsAt(at)) : at;
+      return moment < toMs ? [moment] : [];
+    }),
+  );
+  return moments.length > 0 ? Math.min(...moments) : undefined;
+}
+
+function pieceOf(recording: ReviewRecording, durationSeconds: number | undefined): Piece {
+  const { timeline } = recording;
+  const known = timeline ?? estimatedTimeline(recording, durationSeconds);
+  const fromMs = Date.parse(known.startedAt);
+  const clock = new MediaClock(known);
+  return { recording, clock, fromMs, toMs: Date.parse(known.endedAt), isEstimated: timeline === null };
+}
+
+function estimatedTimeline({ createdAt, storedAt }: ReviewRecording, seconds: number | undefined): Timeline {
+  const fromMs = Date.parse(createdAt);
+  const toMs = seconds === undefined ? Date.parse(storedAt ?? createdAt) : fromMs + 1000 * seconds;
+  return { startedAt: createdAt, endedAt: new Date(Math.max(fromMs, toMs)).toISOString(), gaps: [] };
+}
+
+function lanesOf(kind: RecordingKind, pieces: readonly Piece[]): Lane[] {
+  const lanes: Piece[][] = [];
+  for (const piece of pieces) {
+    if (piece.recording.kind !== kind) continue;
+    const free = lanes.find((lane) => (lane.at(-1)?.toMs ?? 0) <= piece.fromMs + OVERLAP_MS);
+    if (free) free.push(piece);
+    else lanes.push([piece]);
+  }
+  return lanes.map((own, index) => ({
+    id: index === 0 ? kind : `${kind}-${index + 1}`,
+    kind,
+    number: index + 1,
+    pieces: own,
+  }));
+}
+
+function marksOf(lane: Lane, whole: { readonly fromMs: number; readonly toMs: number }): Mark[] {
+  const marks: Mark[] = [];
+  const add = (kind: MarkKind, fromMs: number, toMs: number, reason?: string) =>
+    marks.push({ kind, lane, fromMs, toMs, reason });
+  let before: Piece | undefined;
+  for (const piece of lane.pieces) {
+    const { fromMs, toMs, recording } = piece;
+    const sinceMs = before ? before.toMs : whole.fromMs;
+    if (fromMs - sinceMs > (before ? SHORT_MS : UNEQUAL_ENDS_MS)) add('not-recorded', sinceMs, fromMs);
+    for (const { from, to, reason } of recording.timeline?.gaps ?? []) {
+      if (Date.parse(to) - Date.parse(from) >= SHORT_MS) add('gap', Date.parse(from), Date.parse(to), reason);
+    }
+    if (recording.truncated) add('truncated', toMs, toMs);
+    before = piece;
+  }
+  if (before && whole.toMs - before.toMs > UNEQUAL_ENDS_MS) add('not-recorded', before.toMs, whole.toMs);
+  return marks;
+}

@@ -1,0 +1,45 @@
+// The playback links of a review: each requested when it is needed, with the reason, and once for all who wait for it.
+import type { Link, ReviewService } from './service.ts';
+
+/** A link is renewed when a third of its life is left, and no earlier than this before it expires. */
+const RENEWED_BEFORE_MS = 60_000;
+
+export class Links {
+  readonly #service: Pick<ReviewService, 'link'>;
+  readonly #reason: string;
+  readonly #links = new Map<string, Link>();
+  readonly #requested = new Map<string, Promise<Link>>();
+
+  constructor(service: Pick<ReviewService, 'link'>, reason: string) {
+    this.#service = service;
+    this.#reason = reason;
+  }
+
+  /** A link that need not be renewed yet: the one that there is, or a new one. @throws ReviewError */
+  async get(recordingId: string): Promise<Link> {
+    const link = this.#links.get(recordingId);
+    return link && Date.now() < renewAtMs(link) ? link : this.renew(recordingId);
+  }
+
+  /** A new link, even if the one that there is could still be used. @throws ReviewError */
+  renew(recordingId: string): Promise<Link> {
+    const requested = this.#requested.get(recordingId) ?? this.#request(recordingId);
+    this.#requested.set(recordingId, requested);
+    return requested;
+  }
+
+  async #request(recordingId: string): Promise<Link> {
+    try {
+      const link = await this.#service.link(recordingId, this.#reason, this.#links.has(recordingId));
+      this.#links.set(recordingId, link);
+      return link;
+    } finally {
+      this.#requested.delete(recordingId);
+    }
+  }
+}
+
+/** When to request the next link, by the clock of this browser. */
+export function renewAtMs({ issuedAtMs, expiresAtMs }: Pick<Link, 'issuedAtMs' | 'expiresAtMs'>): number {
+  return expiresAtMs - Math.min(RENEWED_BEFORE_MS, (expiresAtMs - issuedAtMs) / 3);
+}

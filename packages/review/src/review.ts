@@ -1,0 +1,454 @@
+// A review without a layout: all recordings of an attempt, played in step on one line of time.
+import type { Overview } from '@proctoring-recordings/exam-client';
+import { TypedEventTarget } from './events.ts';
+import { type Lane, type Line, lineOf, type Mark, playableFrom } from './line.ts';
+import { Links } from './links.ts';
+import { Overviews } from './overviews.ts';
+import { type Gone, ReviewError, type ReviewRecording, ReviewService, type ServiceOptions } from './service.ts';
+import { type Stretch, stillOf, stillOfAll } from './still.ts';
+import { Track, type TrackState } from './track.ts';
+
+export interface ReviewOptions extends ServiceOptions {
+  /** Why the recordings are watched. It is in the audit trail, with each link. */
+  readonly reason?: string | undefined;
+  /** Where to begin. Default: the beginning. */
+  readonly startAt?: Date | undefined;
+}
+
+export interface LaneView {
+  readonly lane: Lane;
+  readonly state: TrackState;
+  /** Contains the picture. Put it into the layout once. */
+  readonly element: HTMLElement;
+  /** What is shown now. Another element takes its place when a link is renewed. */
+  readonly video: HTMLVideoElement | undefined;
+  /** Pictures and activity of a recording of this lane; undefined while they load, and where there are none. */
+  overviewOf(recordingId: string): Overview | undefined;
+  /** Where nothing changed in this lane. */
+  readonly still: readonly Stretch[];
+}
+
+export interface ReviewEvents {
+  /** The position, in milliseconds since the epoch; several times a second while it moves. */
+  position: { readonly atMs: number };
+  /** It plays, pauses, waits, or changed its speed or sound; or the state of a lane has changed. */
+  change: undefined;
+  /** The line has changed: recordings have come, or have told how long they are. */
+  line: undefined;
+  /** Pictures and activity have arrived. */
+  overview: undefined;
+  /** The line jumped over a time in which nothing was recorded, or, when asked to, over a still stretch. */
+  skipped: { readonly fromMs: number; readonly toMs: number; readonly why: 'not-recorded' | 'still' };
+  /** A recording may not be played any longer. */
+  ended: { readonly recordingId: string; readonly why: 'restricted' | 'deleted'; readonly gone: Gone | undefined };
+  /** From now on the recordings may be deleted at any moment. */
+  deletable: undefined;
+  failed: { readonly error: ReviewError };
+}
+
+export const SPEEDS: readonly number[] = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
+const [MIN_SPEED, MAX_SPEED] = [0.5, 4];
+const TICK_MS = 40;
+/** How often the service is asked whether a recording was restricted or deleted. */
+const ASK_EVERY_MS = 10_000;
+/** A stall as short as this is made up for by playing faster. */
+const UNNOTICED_STALL_MS = 150;
+/** The line follows the leading media no further than this: beyond, they are out of step, and not the line. */
+const LEADS_WITHIN_MS = 500;
+/** Without media that lead, the line moves no further in one go: the computer may have slept. */
+const MAX_TICK_MS = 1_000;
+/** A frame at 30 a second, until the browser has told how far the frames are apart. */
+const FRAME_MS = 1000 / 30;
+/** A mark at which one already is, after a jump to it. */
+const AT_MARK_MS = 250;
+const SKIPPED_STILL_LEAVES_MS = 1_000;
+
+/** Begins to read the recordings of an attempt. Plays nothing before `play`. */
+export function openReview(options: ReviewOptions): Review {
+  return new Review(options);
+}
+
+export class Review extends TypedEventTarget<ReviewEvents> {
+  readonly #service: ReviewService;
+  readonly #links: Links;
+  readonly #overviews = new Overviews(() => this.#noteOverview());
+  readonly #durations = new Map<string, number>();
+  readonly #tracks = new Map<string, Track>();
+  readonly #over = new AbortController();
+  /** Resolves when the recordings are known. @throws ReviewError */
+  readonly ready: Promise<void>;
+  #recordings: ReadonlyMap<string, ReviewRecording> = new Map();
+  #line: Line = lineOf([], this.#durations);
+  #still: readonly Stretch[] = [];
+  #positionMs = 0;
+  #tickedAtMs = 0;
+  #isPlaying = false;
+  #isWaiting = false;
+  #awaitedSinceMs: number | undefined;
+  #speed = 1;
+  #sound: string | undefined;
+  #volume = 1;
+  #skipsStill = false;
+  #isChangeNoted = false;
+  #isDeletableTold = false;
+  readonly #ended = new Set<string>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: ReviewOptions) {
+    super();
+    this.#service = new ReviewService(options);
+    this.#links = new Links(this.#service, options.reason ?? '');
+    this.ready = this.#begin(options.startAt);
+    this.ready.catch(() => {});
+    const { signal } = this.#over;
+    document.addEventListener('visibilitychange', () => void this.#askAgain(), { signal });
+    globalThis.addEventListener('online', () => this.retry(), { signal });
+  }
+
+  get line(): Line {
+    return this.#line;
+  }
+
+  get lanes(): readonly LaneView[] {
+    return this.#line.lanes.map((lane) => this.#viewOf(lane));
+  }
+
+  /** On the line, in milliseconds since the epoch. */
+  get positionMs(): number {
+    return this.#positionMs;
+  }
+
+  /** Whether it plays, or will as soon as everything has loaded. */
+  get isPlaying(): boolean {
+    return this.#isPlaying;
+  }
+
+  /** Whether it waits for media that load. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** From 0.5 to 4. */
+  get speed(): number {
+    return this.#speed;
+  }
+
+  set speed(speed: number) {
+    this.#speed = Math.min(MAX_SPEED, Math.max(MIN_SPEED, speed));
+    this.#tick();
+    this.emit('change', undefined);
+  }
+
+  /** The id of the lane that is heard; undefined for none. */
+  get sound(): string | undefined {
+    return this.#sound;
+  }
+
+  set sound(laneId: string | undefined) {
+    this.#sound = laneId;
+    this.#setSound();
+  }
+
+  /** From 0 to 1. */
+  get volume(): number {
+    return this.#volume;
+  }
+
+  set volume(volume: number) {
+    this.#volume = Math.min(1, Math.max(0, volume));
+    this.#setSound();
+  }
+
+  /** Whether stretches in which no lane changes are jumped over. */
+  get skipsStill(): boolean {
+    return this.#skipsStill;
+  }
+
+  set skipsStill(skips: boolean) {
+    this.#skipsStill = skips;
+    this.emit('change', undefined);
+  }
+
+  /** Where no lane changes; empty where the activity of a lane is not known. */
+  get still(): readonly Stretch[] {
+    return this.#still;
+  }
+
+  /** When the first of the recordings may be deleted, in milliseconds since the epoch; undefined without recordings. */
+  get deletableFromMs(): number | undefined {
+    const times = [...this.#recordings.values()].map(({ deletableFrom }) => Date.parse(deletableFrom));
+    return times.length > 0 ? Math.min(...times) : undefined;
+  }
+
+  /** At the end it begins anew. */
+  play(): void {
+    this.#isPlaying = this.#line.lanes.length > 0;
+    this.seek(this.#positionMs >= this.#line.toMs ? this.#line.fromMs : this.#positionMs);
+  }
+
+  pause(): void {
+    this.#isPlaying = false;
+    this.#tick();
+    this.emit('change', undefined);
+  }
+
+  /** To a moment, in milliseconds since the epoch; one beyond an end of the line is that end. */
+  seek(atMs: number): void {
+    this.#positionMs = Math.min(this.#line.toMs, Math.max(this.#line.fromMs, atMs));
+    // All stand still until all are there.
+    this.#steer(false);
+    this.#awaitedSinceMs = 0;
+    this.#tick();
+    this.emit('position', { atMs: this.#positionMs });
+    this.emit('change', undefined);
+  }
+
+  /** By that many frames; pauses. */
+  step(frames: number): void {
+    this.#isPlaying = false;
+    this.seek(this.#positionMs + frames * (this.#leader?.frameMs ?? FRAME_MS));
+  }
+
+  /** To the next mark after the position, or the last one before it. Returns undefined where there is none. */
+  seekToMark(direction: 'next' | 'previous'): Mark | undefined {
+    const { marks } = this.#line;
+    const at = this.#positionMs;
+    const mark =
+      direction === 'next'
+        ? marks.find(({ fromMs }) => fromMs > at + AT_MARK_MS)
+        : marks.findLast(({ fromMs }) => fromMs < at - AT_MARK_MS);
+    if (mark) this.seek(mark.fromMs);
+    return mark;
+  }
+
+  /** Loads again, at once, what could not be loaded. */
+  retry(): void {
+    for (const track of this.#tracks.values()) track.retry();
+    this.#tick();
+    void this.#askAgain();
+  }
+
+  /** Safe to repeat. */
+  close(): void {
+    this.#over.abort();
+    this.#isPlaying = false;
+    clearInterval(this.#timer);
+    for (const track of this.#tracks.values()) track.close();
+  }
+
+  async #begin(startAt: Date | undefined): Promise<void> {
+    try {
+      this.#note(await this.#service.recordings());
+    } catch (error) {
+      const known = error instanceof ReviewError ? error : new ReviewError('unexpected', String(error));
+      this.emit('failed', { error: known });
+      throw known;
+    }
+    if (this.#over.signal.aborted) return;
+    const startMs = startAt?.getTime() ?? Number.NaN;
+    this.#positionMs = Number.isNaN(startMs) ? this.#line.fromMs : startMs;
+    this.seek(this.#positionMs);
+    this.#sound = this.#line.lanes.find(hasSound)?.id;
+    this.#setSound();
+    const asking = setInterval(() => void this.#askAgain(), ASK_EVERY_MS);
+    this.#over.signal.addEventListener('abort', () => clearInterval(asking));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    void this.#loadOverviews();
+  }
+
+  #note(recordings: readonly ReviewRecording[]): void {
+    this.#recordings = new Map(recordings.map((recording) => [recording.recordingId, recording]));
+    this.#draw();
+  }
+
+  /** What was on the line stays there when it is deleted: it is told, and not forgotten. */
+  #draw(): void {
+    const known = this.#line.lanes.flatMap(({ pieces }) => pieces.map(({ recording }) => recording));
+    const gone = known.filter(({ recordingId }) => !this.#recordings.has(recordingId));
+    this.#line = lineOf([...this.#recordings.values(), ...gone], this.#durations);
+    const ids = new Set(this.#line.lanes.map(({ id }) => id));
+    for (const [id, track] of this.#tracks) {
+      if (ids.has(id)) continue;
+      track.close();
+      this.#tracks.delete(id);
+    }
+    for (const lane of this.#line.lanes) {
+      const track = this.#tracks.get(lane.id);
+      if (track) track.lane = lane;
+      else this.#tracks.set(lane.id, this.#newTrack(lane));
+    }
+    this.#findStill();
+    this.emit('line', undefined);
+  }
+
+  #newTrack(lane: Lane): Track {
+    return new Track(lane, this.#links, {
+      onLink: (recordingId, link) => void this.#overviews.load(recordingId, link),
+      onDuration: (recordingId, seconds) => {
+        const isEstimated = this.#recordings.get(recordingId)?.timeline === null;
+        if (!isEstimated || this.#durations.get(recordingId) === seconds) return;
+        this.#durations.set(recordingId, seconds);
+        this.#draw();
+      },
+      onChange: () => this.#noteChange(),
+    });
+  }
+
+  #viewOf(lane: Lane): LaneView {
+    const track = this.#tracks.get(lane.id) ?? this.#newTrack(lane);
+    return {
+      lane,
+      state: track.state,
+      element: track.element,
+      video: track.video,
+      overviewOf: (recordingId) => this.#overviews.of(recordingId),
+      still: this.#stillOf(lane),
+    };
+  }
+
+  /** One after another: those of recordings that the line has not reached too. Each link is used when it does. */
+  async #loadOverviews(): Promise<void> {
+    for (const { pieces } of this.#line.lanes) {
+      for (const { recording } of pieces) {
+        if (this.#over.signal.aborted || recording.restricted) continue;
+        const { recordingId } = recording;
+        const link = await this.#links.get(recordingId).catch(() => undefined);
+        if (link) await this.#overviews.load(recordingId, link);
+      }
+    }
+  }
+
+  #noteOverview(): void {
+    this.#findStill();
+    this.emit('overview', undefined);
+  }
+
+  #findStill(): void {
+    this.#still = stillOfAll(this.#line, (lane) => this.#stillOf(lane));
+  }
+
+  #stillOf({ pieces }: Lane): Stretch[] {
+    return pieces.flatMap((piece) => {
+      const overview = this.#overviews.of(piece.recording.recordingId);
+      return overview ? stillOf(piece, overview) : [];
+    });
+  }
+
+  /** Was a recording restricted, deleted, or stored meanwhile? While nobody sees the page, nobody is told. */
+  async #askAgain(): Promise<void> {
+    if (document.visibilityState === 'hidden' || this.#over.signal.aborted || this.#timer === undefined) return;
+    this.#tellDeletable();
+    const recordings = await this.#service.recordings().catch(() => undefined);
+    if (!recordings || this.#over.signal.aborted) return;
+    const before = this.#recordings;
+    this.#recordings = new Map(recordings.map((recording) => [recording.recordingId, recording]));
+    for (const track of this.#tracks.values()) track.review(this.#recordings);
+    const isNew = recordings.some((recording) => before.get(recording.recordingId)?.state !== recording.state);
+    if (isNew) this.#draw();
+    for (const recordingId of before.keys()) await this.#tellEnd(recordingId);
+    this.emit('change', undefined);
+  }
+
+  async #tellEnd(recordingId: string): Promise<void> {
+    const now = this.#recordings.get(recordingId);
+    if (now && !now.restricted) return void this.#ended.delete(recordingId);
+    if (this.#ended.has(recordingId)) return;
+    this.#ended.add(recordingId);
+    this.#overviews.forget(recordingId);
+    const gone = now ? undefined : await this.#service.gone(recordingId);
+    this.emit('ended', { recordingId, why: now ? 'restricted' : 'deleted', gone });
+  }
+
+  #tellDeletable(): void {
+    if (this.#isDeletableTold || !(Date.now() >= (this.deletableFromMs ?? Number.POSITIVE_INFINITY))) return;
+    this.#isDeletableTold = true;
+    this.emit('deletable', undefined);
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - this.#tickedAtMs;
+    this.#tickedAtMs = nowMs;
+    if (this.#over.signal.aborted || this.#line.lanes.length === 0) return;
+    this.#await(nowMs);
+    if (this.#isPlaying && !this.#isWaiting) this.#move(elapsedMs);
+    this.#steer(this.#isPlaying && !this.#isWaiting);
+  }
+
+  /** Tracks change while they are steered, several at once. */
+  #noteChange(): void {
+    if (this.#isChangeNoted) return;
+    this.#isChangeNoted = true;
+    queueMicrotask(() => {
+      this.#isChangeNoted = false;
+      this.#tick();
+      this.emit('change', undefined);
+    });
+  }
+
+  /** Whether some lane is not ready, for longer than it can make up for. */
+  #await(nowMs: number): void {
+    const isAwaited = [...this.#tracks.values()].some((track) => track.isAwaited);
+    this.#awaitedSinceMs = isAwaited ? (this.#awaitedSinceMs ?? nowMs) : undefined;
+    const isWaiting = this.#awaitedSinceMs !== undefined && nowMs - this.#awaitedSinceMs > UNNOTICED_STALL_MS;
+    if (isWaiting === this.#isWaiting) return;
+    this.#isWaiting = isWaiting;
+    this.emit('change', undefined);
+  }
+
+  #move(elapsedMs: number): void {
+    const before = this.#positionMs;
+    const expectedMs = before + Math.min(elapsedMs, MAX_TICK_MS) * this.#speed;
+    const leaderMs = this.#leader?.atMs;
+    // The timer of a page that nobody sees runs once a second, or once a minute; its media play on.
+    const withinMs = Math.max(LEADS_WITHIN_MS, elapsedMs) * Math.max(1, this.#speed);
+    const isLed = leaderMs !== undefined && Math.abs(leaderMs - expectedMs) < withinMs;
+    // It never runs backwards, even where the media's clock does.
+    this.#positionMs = Math.max(before, isLed ? leaderMs : expectedMs);
+    this.#skip();
+    if (this.#positionMs >= this.#line.toMs) {
+      this.#positionMs = this.#line.toMs;
+      this.#isPlaying = false;
+      this.emit('change', undefined);
+    }
+    this.emit('position', { atMs: this.#positionMs });
+  }
+
+  #skip(): void {
+    const fromMs = this.#positionMs;
+    const playableMs = playableFrom(this.#line, fromMs);
+    if (playableMs === undefined || playableMs > fromMs) {
+      this.#positionMs = playableMs ?? this.#line.toMs;
+      if (playableMs !== undefined) this.emit('skipped', { fromMs, toMs: playableMs, why: 'not-recorded' });
+      return;
+    }
+    const stretch = this.#skipsStill && this.#still.find((still) => still.fromMs <= fromMs && fromMs < still.toMs);
+    const toMs = stretch ? stretch.toMs - SKIPPED_STILL_LEAVES_MS : fromMs;
+    if (toMs <= fromMs) return;
+    this.#positionMs = toMs;
+    this.emit('skipped', { fromMs, toMs, why: 'still' });
+  }
+
+  /** The track that the line follows: the one that is heard, so that its sound plays evenly, or the first that plays. */
+  get #leader(): Track | undefined {
+    const playing = [...this.#tracks.values()].filter(({ state }) => state === 'playable');
+    return playing.find(({ lane }) => lane.id === this.#sound) ?? playing[0];
+  }
+
+  #steer(isMoving: boolean): void {
+    const leader = this.#leader;
+    const course = { atMs: this.#positionMs, speed: this.#speed, isMoving };
+    for (const track of this.#tracks.values()) track.follow(course, track === leader);
+  }
+
+  #setSound(): void {
+    for (const track of this.#tracks.values()) track.hear(track.lane.id === this.#sound, this.#volume);
+    this.emit('change', undefined);
+  }
+}
+
+/** Whether the lane may have sound: unless its recordings say what they are made of, and no sound is among it. */
+export function hasSound({ kind, pieces }: Lane): boolean {
+  const says = (type: string) => /codecs=/i.test(type) && !/opus|mp4a|vorbis|flac|pcm/i.test(type);
+  return kind === 'audio' || pieces.some(({ recording }) => !says(recording.contentType));
+}

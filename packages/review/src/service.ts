@@ -1,0 +1,157 @@
+// The calls of the service that a review needs, with the reviewer's token.
+import type { Timeline } from '@proctoring-recordings/exam-client';
+
+export type RecordingKind = 'webcam' | 'screen' | 'audio';
+
+/** What a review reads of a recording's description. */
+export interface ReviewRecording {
+  readonly recordingId: string;
+  readonly kind: RecordingKind;
+  readonly contentType: string;
+  readonly container: string | null;
+  readonly state: 'uploading' | 'stored';
+  readonly createdAt: string;
+  readonly storedAt: string | null;
+  readonly deleteBy: string;
+  readonly deletableFrom: string;
+  readonly restricted: boolean;
+  readonly truncated: boolean;
+  readonly timeline: Timeline | null;
+}
+
+export interface ServiceOptions {
+  /** The address of the service, such as `https://recordings.example`. */
+  readonly service: string;
+  readonly exam: string;
+  readonly attempt: string;
+  /** A token with the scope `recordings:review`. Asked for before each call; may return the same one while it is valid. */
+  readonly getToken: () => string | Promise<string>;
+}
+
+export interface Link {
+  readonly url: string;
+  /** Pictures and activity of the recording; null where its client sent none. */
+  readonly overviewUrl: string | null;
+  /** By the clock of this browser, in milliseconds since the epoch. */
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** Of a recording that is deleted. */
+export interface Gone {
+  /** ISO 8601. */
+  readonly deletedAt: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** A refusal of the service, with the code of its problem; `unreachable` without a response of the service. */
+export class ReviewError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'ReviewError';
+    this.code = code;
+  }
+}
+
+interface Problem {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly receipt?: { readonly deletedAt?: string; readonly reason?: string };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** The time of the service when it responded. */
+  readonly atMs: number;
+}
+
+const CALL_WITHIN_MS = 30_000;
+const PAGE_SIZE = 100;
+
+export class ReviewService {
+  readonly #options: ServiceOptions;
+  readonly #recordings: string;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    const [exam, attempt] = [options.exam, options.attempt].map(encodeURIComponent);
+    this.#recordings = `${options.service.replace(/\/+$/, '')}/v1/exams/${exam}/attempts/${attempt}/recordings`;
+  }
+
+  /** All recordings of the attempt, those that are still being uploaded too. @throws ReviewError */
+  async recordings(): Promise<ReviewRecording[]> {
+    const all: ReviewRecording[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query = `?limit=${PAGE_SIZE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+      const { body } = await this.#call('GET', query);
+      const page = body as { items?: ReviewRecording[]; nextCursor?: string | null };
+      if (!Array.isArray(page.items)) throw notOfTheService();
+      all.push(...page.items);
+      cursor = page.nextCursor ?? null;
+    }
+    return all;
+  }
+
+  /** Each call is an entry of the audit trail. @throws ReviewError */
+  async link(recordingId: string, reason: string, isRenewal: boolean): Promise<Link> {
+    const said = { ...(reason && { reason }), ...(isRenewal && { renewal: true }) };
+    const { body, atMs } = await this.#call('POST', `/${recordingId}/playback-links`, said);
+    const { url, expiresAt, overviewUrl = null } = body as Partial<Link> & { readonly expiresAt?: string };
+    if (typeof url !== 'string' || expiresAt === undefined) throw notOfTheService();
+    const issuedAtMs = Date.now();
+    return { url, overviewUrl, issuedAtMs, expiresAtMs: issuedAtMs + Date.parse(expiresAt) - atMs };
+  }
+
+  /** Undefined where it is not deleted, as far as is known. */
+  async gone(recordingId: string): Promise<Gone | undefined> {
+    const answer = await this.#send('GET', `/${recordingId}`).catch(() => undefined);
+    const { receipt } = (answer?.body as Problem | undefined) ?? {};
+    if (answer?.status !== 410 && answer?.status !== 404) return undefined;
+    return { deletedAt: receipt?.deletedAt, reason: receipt?.reason };
+  }
+
+  async #call(method: string, path: string, body?: object): Promise<Answer> {
+    let answer = await this.#send(method, path, body);
+    // The token may have expired: the callback gets one more chance.
+    if (answer.status === 401) answer = await this.#send(method, path, body);
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    const { code = `http-${answer.status}`, detail } = (answer.body as Problem | undefined) ?? {};
+    throw new ReviewError(
+      answer.status >= 500 ? 'unreachable' : code,
+      detail ?? `The service responded with ${answer.status}.`,
+    );
+  }
+
+  async #send(method: string, path: string, body?: object): Promise<Answer> {
+    const authorization = `Bearer ${await this.#token()}`;
+    try {
+      const response = await fetch(this.#recordings + path, {
+        method,
+        headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
+        ...(body && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(CALL_WITHIN_MS),
+        cache: 'no-store',
+      });
+      const date = Date.parse(response.headers.get('date') ?? '');
+      const atMs = Number.isNaN(date) ? Date.now() : date;
+      return { status: response.status, body: await response.json().catch(() => undefined), atMs };
+    } catch (error) {
+      throw new ReviewError('unreachable', String(error));
+    }
+  }
+
+  async #token(): Promise<string> {
+    try {
+      return await this.#options.getToken();
+    } catch (error) {
+      throw new ReviewError('no-token', String(error));
+    }
+  }
+}
+
+function notOfTheService(): ReviewError {
+  return new ReviewError('unreachable', 'The response is not of the service.');
+}

@@ -1,0 +1,55 @@
+// Stretches in which nothing changed in any lane, by the activity that the exam client measured: facts, which judge nobody.
+import type { Overview } from '@proctoring-recordings/exam-client';
+import type { Lane, Line, Piece } from './line.ts';
+
+export interface Stretch {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** About 90 bytes a second: an encoder writes as much about a picture in which nothing moves. */
+const STILL_AT_MOST = 104;
+/** Shorter ones are not worth a jump. */
+const STILL_FOR_MS = 10_000;
+
+/** The stretches of one recording in which it changed no more than `STILL_AT_MOST`. */
+export function stillOf({ clock, fromMs, toMs }: Piece, { activity }: Overview): Stretch[] {
+  if (!activity) return [];
+  const { everySeconds, values } = activity;
+  const found: Stretch[] = [];
+  let first: number | undefined;
+  for (let index = 0; index <= values.length; index++) {
+    const isStill = index < values.length && (values[index] ?? 0) <= STILL_AT_MOST;
+    if (isStill) first ??= index;
+    if (isStill || first === undefined) continue;
+    const from = Math.max(fromMs, clock.momentMsAt(first * everySeconds));
+    const to = Math.min(toMs, clock.momentMsAt(index * everySeconds));
+    if (to - from >= STILL_FOR_MS) found.push({ fromMs: from, toMs: to });
+    first = undefined;
+  }
+  return found;
+}
+
+/** Where every lane that has something at all is still. One whose activity is unknown may have changed. */
+export function stillOfAll({ lanes }: Pick<Line, 'lanes'>, of: (lane: Lane) => readonly Stretch[]): Stretch[] {
+  const moving = lanes.flatMap((lane) => lane.pieces.flatMap((piece) => without(piece, of(lane))));
+  const [from, to] = [
+    Math.min(...lanes.flatMap(({ pieces }) => pieces.map(({ fromMs }) => fromMs))),
+    Math.max(...lanes.flatMap(({ pieces }) => pieces.map(({ toMs }) => toMs))),
+  ];
+  if (!(from < to)) return [];
+  return without({ fromMs: from, toMs: to }, moving).filter(({ fromMs, toMs }) => toMs - fromMs >= STILL_FOR_MS);
+}
+
+/** What is left of a stretch without those. */
+function without(whole: Stretch, others: readonly Stretch[]): Stretch[] {
+  const left: Stretch[] = [];
+  let { fromMs } = whole;
+  for (const other of [...others].sort((a, b) => a.fromMs - b.fromMs)) {
+    if (other.toMs <= fromMs || other.fromMs >= whole.toMs) continue;
+    if (other.fromMs > fromMs) left.push({ fromMs, toMs: other.fromMs });
+    fromMs = Math.max(fromMs, other.toMs);
+  }
+  if (fromMs < whole.toMs) left.push({ fromMs, toMs: whole.toMs });
+  return left;
+}

@@ -1,0 +1,301 @@
+// Plays one lane: its recordings one after another, over links that are renewed before they expire.
+import { type Lane, type Piece, pieceAt } from './line.ts';
+import { type Links, renewAtMs } from './links.ts';
+import { type Course, Media } from './media.ts';
+import { type Link, ReviewError, type ReviewRecording } from './service.ts';
+
+/**
+ * `nothing`: the lane has nothing at this moment. `unreachable`: the service or the store does not respond, and is tried
+ * again. `refused`: the service refuses the token. `broken`: the media cannot be played.
+ */
+export type TrackState =
+  | 'nothing'
+  | 'loading'
+  | 'playable'
+  | 'restricted'
+  | 'deleted'
+  | 'unreachable'
+  | 'refused'
+  | 'broken';
+
+export interface TrackEvents {
+  onLink(recordingId: string, link: Link): void;
+  /** The media have told how long they are. */
+  onDuration(recordingId: string, seconds: number): void;
+  onChange(): void;
+}
+
+/** The next recording of the lane is loaded so long before it begins. */
+const AHEAD_MS = 15_000;
+/** The element that leads is replaced after those that follow it, by this share of what is left of its link then. */
+const LEADER_LATER = 0.3;
+const RETRY_AFTER_MS = 2_000;
+const MAX_RETRY_AFTER_MS = 60_000;
+/** What does not load for so long is loaded over another link: Chromium would try an expired one for half a minute. */
+const STUCK_AFTER_MS = 5_000;
+/** Media that fail over so many fresh links are broken. */
+const MAX_FAILURES = 4;
+/** Refusals that say what has become of the recording. */
+const ENDS: Record<string, TrackState> = {
+  'recording-restricted': 'restricted',
+  'recording-deleted': 'deleted',
+  'recording-expired': 'deleted',
+  'recording-not-found': 'deleted',
+};
+/** States in which a recording is loaded again. */
+const PASSING: ReadonlySet<TrackState> = new Set<TrackState>(['unreachable', 'refused']);
+
+export class Track {
+  /** Contains what is shown. */
+  readonly element: HTMLDivElement = document.createElement('div');
+  readonly #links: Links;
+  readonly #events: TrackEvents;
+  /** What is known of a recording that is not played. */
+  readonly #states = new Map<string, TrackState>();
+  #lane: Lane;
+  #current: Media | undefined;
+  /** Takes the place of `current` as soon as it is in step. */
+  #next: Media | undefined;
+  #isOpening = false;
+  #tryAtMs = 0;
+  #failures = 0;
+  #stuckSinceMs: number | undefined;
+  #course: Course = { atMs: 0, speed: 1, isMoving: false };
+  #isHeard = false;
+  #volume = 1;
+  #isClosed = false;
+
+  constructor(lane: Lane, links: Links, events: TrackEvents) {
+    this.#lane = lane;
+    this.#links = links;
+    this.#events = events;
+    this.element.style.position = 'relative';
+  }
+
+  get lane(): Lane {
+    return this.#lane;
+  }
+
+  /** The same lane, when recordings have come or have told how long they are. */
+  set lane(lane: Lane) {
+    this.#lane = lane;
+  }
+
+  /** What is shown now. Another element takes its place when a link is renewed. */
+  get video(): HTMLVideoElement | undefined {
+    return this.#current?.video;
+  }
+
+  get state(): TrackState {
+    const piece = this.#piece;
+    if (!piece) return 'nothing';
+    const known = this.#states.get(piece.recording.recordingId);
+    if (known && !(PASSING.has(known) && this.#isPlayable(piece))) return known;
+    return this.#isPlayable(piece) ? 'playable' : 'loading';
+  }
+
+  /** Whether the line has to wait for it. */
+  get isAwaited(): boolean {
+    const piece = this.#piece;
+    const { state } = this;
+    const isReady = piece !== undefined && isOf(this.#current, piece) && this.#current?.isReady;
+    return (state === 'loading' || state === 'playable') && !isReady;
+  }
+
+  /** Where its media are on the line, in milliseconds since the epoch; undefined where they do not play. */
+  get atMs(): number | undefined {
+    const piece = this.#piece;
+    return piece && isOf(this.#current, piece) ? this.#current?.atMs : undefined;
+  }
+
+  /** How far its frames are apart, as far as it has played. */
+  get frameMs(): number | undefined {
+    return this.#current?.frameMs;
+  }
+
+  hear(isHeard: boolean, volume: number): void {
+    this.#isHeard = isHeard;
+    this.#volume = volume;
+    this.#setSound();
+  }
+
+  /** What the service says of its recordings now: what was restricted or deleted is not shown any longer. */
+  review(recordings: ReadonlyMap<string, ReviewRecording>): void {
+    for (const piece of this.#lane.pieces) {
+      const { recordingId } = piece.recording;
+      const now = recordings.get(recordingId);
+      const known = this.#states.get(recordingId);
+      const ended = !now ? 'deleted' : now.restricted ? 'restricted' : undefined;
+      if (ended && ended !== known) this.#end(piece, ended);
+      if (!ended && (known === 'restricted' || known === 'deleted')) this.#states.delete(recordingId);
+    }
+  }
+
+  /** Called often while the line moves or waits, and whenever it was moved. `isLeading`: the line follows this track. */
+  follow(course: Course, isLeading: boolean): void {
+    this.#course = course;
+    const piece = this.#piece;
+    if (!piece) {
+      this.#rest(course);
+      return;
+    }
+    if (this.#next?.hasFailed) this.#giveUpNext();
+    const isReplaced = !isOf(this.#current, piece) || this.#current?.hasFailed;
+    if (isReplaced && isOf(this.#next, piece)) this.#promote();
+    const current = isOf(this.#current, piece) ? this.#current : undefined;
+    current?.follow(course, isLeading);
+    this.#next?.follow(course, false);
+    if (isOf(this.#next, piece) && this.#next?.isInStep(course)) this.#promote();
+    if (!current) this.#open(piece);
+    else if (this.#isDue(current, course, isLeading)) this.#open(piece, true);
+  }
+
+  /** Loads again, at once, what was given up. */
+  retry(): void {
+    this.#failures = 0;
+    this.#tryAtMs = 0;
+    for (const [recordingId, state] of this.#states) {
+      if (PASSING.has(state) || state === 'broken') this.#states.delete(recordingId);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#drop();
+    this.element.remove();
+  }
+
+  get #piece(): Piece | undefined {
+    return pieceAt(this.#lane, this.#course.atMs);
+  }
+
+  #isPlayable(piece: Piece): boolean {
+    return isOf(this.#current, piece) && this.#current?.hasPicture === true && !this.#current.hasFailed;
+  }
+
+  /** The lane has nothing now. What comes soon is loaded. */
+  #rest(course: Course): void {
+    this.#current?.rest();
+    const { atMs, speed, isMoving } = course;
+    const coming = this.#lane.pieces.find(({ fromMs }) => fromMs > atMs);
+    if (!coming || !isMoving || coming.fromMs - atMs > AHEAD_MS * speed) return;
+    if (!isOf(this.#current, coming) && !isOf(this.#next, coming)) this.#open(coming);
+  }
+
+  /** Whether another link is needed. While nothing moves, none is: each is an entry of the audit trail. */
+  #isDue(current: Media, { isMoving }: Course, isLeading: boolean): boolean {
+    const nowMs = Date.now();
+    const { link } = current;
+    if (current.isReady) this.#stuckSinceMs = undefined;
+    else this.#stuckSinceMs ??= nowMs;
+    if (this.#next) return false;
+    if (current.hasFailed) return true;
+    const dueAtMs = renewAtMs(link);
+    if (this.#stuckSinceMs !== undefined) return nowMs > dueAtMs || nowMs > this.#stuckSinceMs + STUCK_AFTER_MS;
+    return isMoving && nowMs > dueAtMs + (isLeading ? LEADER_LATER * (link.expiresAtMs - dueAtMs) : 0);
+  }
+
+  #open(piece: Piece, isRenewal = false): void {
+    const known = this.#states.get(piece.recording.recordingId);
+    const mayOpen = known === undefined || PASSING.has(known);
+    if (!mayOpen || this.#isOpening || this.#isClosed || Date.now() < this.#tryAtMs) return;
+    this.#isOpening = true;
+    void this.#load(piece, isRenewal).finally(() => {
+      this.#isOpening = false;
+      if (!this.#isClosed) this.#events.onChange();
+    });
+  }
+
+  async #load(piece: Piece, isRenewal: boolean): Promise<void> {
+    const { recordingId } = piece.recording;
+    if (this.#current?.hasFailed && isOf(this.#current, piece) && this.#countFailure(piece)) return;
+    try {
+      const link = await (isRenewal ? this.#links.renew(recordingId) : this.#links.get(recordingId));
+      if (this.#isClosed || this.#isEnded(recordingId)) return;
+      this.#events.onLink(recordingId, link);
+      this.#states.delete(recordingId);
+      this.#stuckSinceMs = undefined;
+      this.#next?.close();
+      const media = new Media(piece, link, () => this.#noteMedia(media));
+      this.#next = media;
+      this.element.append(media.video);
+      if (!this.#current) this.#promote();
+    } catch (error) {
+      if (this.#isClosed) return;
+      const code = error instanceof ReviewError ? error.code : 'unreachable';
+      const ended = ENDS[code];
+      if (ended) return this.#end(piece, ended);
+      this.#states.set(recordingId, code === 'unreachable' ? 'unreachable' : 'refused');
+      this.#failures += 1;
+      this.#waitBeforeNext();
+    }
+  }
+
+  #giveUpNext(): void {
+    const failed = this.#next;
+    this.#next = undefined;
+    failed?.close();
+    if (failed) this.#countFailure(failed.piece);
+  }
+
+  /** Whether that was the last try. */
+  #countFailure(piece: Piece): boolean {
+    this.#failures += 1;
+    this.#waitBeforeNext();
+    if (this.#failures <= MAX_FAILURES) return false;
+    this.#end(piece, navigator.onLine ? 'broken' : 'unreachable');
+    return true;
+  }
+
+  #waitBeforeNext(): void {
+    this.#tryAtMs = Date.now() + Math.min(MAX_RETRY_AFTER_MS, RETRY_AFTER_MS * 2 ** Math.min(10, this.#failures - 1));
+  }
+
+  #noteMedia(media: Media): void {
+    const { durationSeconds, piece } = media;
+    if (durationSeconds !== undefined) this.#events.onDuration(piece.recording.recordingId, durationSeconds);
+    if (media.hasPicture && media.isReady) this.#failures = 0;
+    this.#events.onChange();
+  }
+
+  #promote(): void {
+    const before = this.#current;
+    this.#current = this.#next;
+    this.#next = undefined;
+    this.#current?.show();
+    this.#setSound();
+    before?.close();
+    this.#events.onChange();
+  }
+
+  #isEnded(recordingId: string): boolean {
+    const known = this.#states.get(recordingId);
+    return known !== undefined && !PASSING.has(known);
+  }
+
+  /** It is not shown any longer. */
+  #end(piece: Piece, state: TrackState): void {
+    this.#states.set(piece.recording.recordingId, state);
+    if (isOf(this.#current, piece) || isOf(this.#next, piece)) this.#drop();
+    this.#events.onChange();
+  }
+
+  #drop(): void {
+    this.#current?.close();
+    this.#next?.close();
+    this.#current = undefined;
+    this.#next = undefined;
+  }
+
+  #setSound(): void {
+    const { video } = this;
+    if (!video) return;
+    if (video.muted === this.#isHeard) video.muted = !this.#isHeard;
+    if (video.volume !== this.#volume) video.volume = this.#volume;
+  }
+}
+
+/** Pieces are made anew with the line; the recording stays. */
+function isOf(media: Media | undefined, { recording }: Piece): boolean {
+  return media?.piece.recording.recordingId === recording.recordingId;
+}

@@ -1,0 +1,72 @@
+// The language of the player, and how it writes times and lengths.
+import type { Lane, Mark } from './line.ts';
+import { en, type Texts } from './texts/en.ts';
+import { nl } from './texts/nl.ts';
+
+const LANGUAGES: Record<string, Texts> = { en, nl };
+
+export class Words {
+  readonly language: string;
+  readonly texts: Texts;
+
+  /** @param wanted a language tag such as `nl-BE`; English where it is not spoken */
+  constructor(wanted: string) {
+    const [language = 'en'] = wanted.toLowerCase().split('-');
+    this.texts = LANGUAGES[language] ?? en;
+    this.language = LANGUAGES[language] ? language : 'en';
+  }
+
+  number(value: number): string {
+    return new Intl.NumberFormat(this.language, { maximumFractionDigits: 2 }).format(value);
+  }
+
+  /** A length on the line: `0:05:07`, or `05:07` below an hour. */
+  clock(ms: number): string {
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+    const two = (value: number) => String(value).padStart(2, '0');
+    return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+  }
+
+  /** A length in words: `1 hour, 5 minutes`. */
+  length(ms: number): string {
+    const seconds = Math.max(1, Math.round(ms / 1000));
+    const parts = [
+      [Math.floor(seconds / 3600), 'hour'],
+      [Math.floor(seconds / 60) % 60, 'minute'],
+      [seconds % 60, 'second'],
+    ] as const;
+    const said = parts
+      .filter(([value]) => value > 0)
+      .slice(0, 2)
+      .map(([value, unit]) => this.#unit(value, unit));
+    return new Intl.ListFormat(this.language, { style: 'narrow', type: 'unit' }).format(said);
+  }
+
+  /** The time of the day, in the reviewer's time zone. */
+  time(atMs: number): string {
+    return new Intl.DateTimeFormat(this.language, { timeStyle: 'medium' }).format(atMs);
+  }
+
+  day(atMs: number): string {
+    return new Intl.DateTimeFormat(this.language, { dateStyle: 'long', timeStyle: 'short' }).format(atMs);
+  }
+
+  lane({ kind, number }: Lane): string {
+    return number === 1 ? this.texts[kind] : this.texts.numbered(this.texts[kind], this.number(number));
+  }
+
+  reason(reason: string | undefined): string {
+    return this.texts.reasonsOfGaps[reason ?? ''] ?? this.texts.otherReason;
+  }
+
+  mark({ kind, lane, fromMs, toMs, reason }: Mark, lineFromMs: number): string {
+    const [name, at, length] = [this.lane(lane), this.clock(fromMs - lineFromMs), this.length(toMs - fromMs)];
+    if (kind === 'gap') return this.texts.markGap(name, at, length, this.reason(reason));
+    return kind === 'truncated' ? this.texts.markTruncated(name, at) : this.texts.markNotRecorded(name, at, length);
+  }
+
+  #unit(value: number, unit: 'hour' | 'minute' | 'second'): string {
+    return new Intl.NumberFormat(this.language, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+  }
+}
