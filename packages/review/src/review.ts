@@ -238,13 +238,15 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   async #begin(startAt: Date | undefined): Promise<void> {
     try {
-      this.#note(await this.#service.recordings());
+      this.#recordings = byId(await this.#service.recordings());
     } catch (error) {
       const known = error instanceof ReviewError ? error : new ReviewError('unexpected', String(error));
       this.emit('failed', { error: known });
       throw known;
     }
     if (this.#over.signal.aborted) return;
+    for (const { recordingId, restricted } of this.#recordings.values()) if (restricted) this.#ended.add(recordingId);
+    this.#draw();
     const startMs = startAt?.getTime() ?? Number.NaN;
     this.#positionMs = Number.isNaN(startMs) ? this.#line.fromMs : startMs;
     this.seek(this.#positionMs);
@@ -254,11 +256,6 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     this.#over.signal.addEventListener('abort', () => clearInterval(asking));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     void this.#loadOverviews();
-  }
-
-  #note(recordings: readonly ReviewRecording[]): void {
-    this.#recordings = new Map(recordings.map((recording) => [recording.recordingId, recording]));
-    this.#draw();
   }
 
   /** What was on the line stays there when it is deleted: it is told, and not forgotten. */
@@ -277,6 +274,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
       if (track) track.lane = lane;
       else this.#tracks.set(lane.id, this.#newTrack(lane));
     }
+    for (const track of this.#tracks.values()) track.review(this.#recordings);
     this.#findStill();
     this.emit('line', undefined);
   }
@@ -341,7 +339,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     const recordings = await this.#service.recordings().catch(() => undefined);
     if (!recordings || this.#over.signal.aborted) return;
     const before = this.#recordings;
-    this.#recordings = new Map(recordings.map((recording) => [recording.recordingId, recording]));
+    this.#recordings = byId(recordings);
     for (const track of this.#tracks.values()) track.review(this.#recordings);
     const isNew = recordings.some((recording) => before.get(recording.recordingId)?.state !== recording.state);
     if (isNew) this.#draw();
@@ -445,6 +443,10 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     for (const track of this.#tracks.values()) track.hear(track.lane.id === this.#sound, this.#volume);
     this.emit('change', undefined);
   }
+}
+
+function byId(recordings: readonly ReviewRecording[]): ReadonlyMap<string, ReviewRecording> {
+  return new Map(recordings.map((recording) => [recording.recordingId, recording]));
 }
 
 /** Whether the lane may have sound: unless its recordings say what they are made of, and no sound is among it. */

@@ -142,10 +142,10 @@ export class Track {
     if (this.#next?.hasFailed) this.#giveUpNext();
     const isReplaced = !isOf(this.#current, piece) || this.#current?.hasFailed;
     if (isReplaced && isOf(this.#next, piece)) this.#promote();
-    const current = isOf(this.#current, piece) ? this.#current : undefined;
-    current?.follow(course, isLeading);
+    if (isOf(this.#current, piece)) this.#current?.follow(course, isLeading);
     this.#next?.follow(course, false);
     if (isOf(this.#next, piece) && this.#next?.isInStep(course)) this.#promote();
+    const current = isOf(this.#current, piece) ? this.#current : undefined;
     if (!current) this.#open(piece);
     else if (this.#isDue(current, course, isLeading)) this.#open(piece, true);
   }

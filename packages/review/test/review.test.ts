@@ -1,0 +1,357 @@
+// A review on a virtual clock: everything in step, links that never run out, and what becomes of recordings meanwhile.
+import { afterEach, expect, test } from '@jest/globals';
+import { openReview, type Review, type ReviewEvents } from '../src/review.ts';
+import { type FakeBrowser, openBrowser } from './fake-browser.ts';
+import { at, iso, recordingOf } from './recordings.ts';
+
+let browser: FakeBrowser;
+let review: Review;
+afterEach(() => {
+  review.close();
+  browser.close();
+});
+
+const HOUR = { to: 3_600 };
+const THREE = () => [
+  recordingOf('w', 'webcam', HOUR),
+  recordingOf('s', 'screen', HOUR),
+  recordingOf('a', 'audio', HOUR),
+];
+
+/** Opens a review of those recordings. */
+async function open(recordings: Parameters<typeof openBrowser>[0], change: (browser: FakeBrowser) => void = () => {}) {
+  browser = openBrowser(recordings);
+  change(browser);
+  review = openReview({
+    service: 'http://service.test',
+    exam: 'math',
+    attempt: 'a1',
+    reason: 'second assessor',
+    getToken: () => 'token',
+  });
+  await review.ready;
+  await browser.pass(1);
+}
+
+function gather<Name extends keyof ReviewEvents & string>(name: Name): ReviewEvents[Name][] {
+  const details: ReviewEvents[Name][] = [];
+  review.addEventListener(name, ({ detail }) => details.push(detail));
+  return details;
+}
+
+/** The moments that the lanes show, in seconds of the attempt. */
+const shown = () =>
+  review.lanes.flatMap(({ lane, video, state }) => {
+    const { positionMs } = review;
+    const piece = lane.pieces.find(({ fromMs, toMs }) => fromMs <= positionMs && positionMs < toMs);
+    return piece && video && state === 'playable' ? [(piece.clock.momentMsAt(video.currentTime) - at(0)) / 1000] : [];
+  });
+const apart = () => Math.max(...shown()) - Math.min(...shown());
+const position = () => (review.positionMs - at(0)) / 1000;
+
+test('the recordings are loaded and shown, and nothing plays by itself', async () => {
+  await open(THREE());
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+  await browser.pass(10);
+  expect(position()).toBe(0);
+  expect(shown()).toEqual([0, 0, 0]);
+});
+
+test('every link has the reason, and none is requested twice', async () => {
+  await open(THREE());
+  review.play();
+  await browser.pass(60);
+  expect(browser.links.map(({ recordingId, reason, isRenewal }) => [recordingId, reason, isRenewal])).toEqual([
+    ['w', 'second assessor', false],
+    ['s', 'second assessor', false],
+    ['a', 'second assessor', false],
+  ]);
+});
+
+test.each([0.5, 1, 4])('at %d times all play in step, although their media drift', async (speed) => {
+  await open(THREE(), ({ pace }) => pace.set('s', 1.002).set('a', 0.998));
+  review.speed = speed;
+  review.play();
+  const before = position();
+  let worst = 0;
+  for (let tick = 0; tick < 600; tick++) {
+    await browser.pass(0.1);
+    if (tick > 20) worst = Math.max(worst, apart());
+  }
+  expect(position() - before).toBeCloseTo(60 * speed, -1);
+  expect(worst).toBeLessThan(0.05 * Math.max(1, speed));
+});
+
+test('media whose anchors say that they drift from the clock are in step by the clock', async () => {
+  const anchors = [
+    { at: iso(0), mediaSeconds: 0 },
+    { at: iso(3_600), mediaSeconds: 3_590 },
+  ];
+  const drifting = recordingOf('s', 'screen', { ...HOUR, timeline: { anchors } });
+  await open([recordingOf('w', 'webcam', HOUR), drifting]);
+  review.seek(at(1_800));
+  await browser.pass(1);
+  const [, screen] = review.lanes;
+  expect(screen?.video?.currentTime).toBeCloseTo(1_795, 1);
+  review.play();
+  await browser.pass(10);
+  expect(apart()).toBeLessThan(0.05);
+});
+
+test('after a seek all stand at the moment, and play on from it together', async () => {
+  await open(THREE(), (world) => {
+    world.seekMs = 700;
+  });
+  review.play();
+  await browser.pass(2);
+  for (const seconds of [1_800, 5, 3_000]) {
+    review.seek(at(seconds));
+    await browser.pass(0.3);
+    expect([position(), review.isWaiting]).toEqual([seconds, true]);
+    await browser.pass(2);
+    expect([review.isWaiting, apart() < 0.05]).toEqual([false, true]);
+    expect(position()).toBeGreaterThan(seconds + 1);
+  }
+});
+
+test('links are renewed before they expire, the follower first, and nothing stops or jumps', async () => {
+  await open(THREE(), (world) => {
+    world.linkLifeMs = 30_000;
+  });
+  review.play();
+  let before = position();
+  for (let tick = 0; tick < 3_000; tick++) {
+    await browser.pass(0.1);
+    expect(Math.abs(position() - before - 0.1)).toBeLessThan(0.1);
+    before = position();
+  }
+  const renewals = browser.links.filter(({ isRenewal }) => isRenewal);
+  expect(renewals.length).toBeGreaterThanOrEqual(36);
+  expect(new Set(renewals.map(({ reason }) => reason))).toEqual(new Set(['second assessor']));
+  const firstOf = (recordingId: string) => renewals.find((link) => link.recordingId === recordingId)?.atSeconds ?? 0;
+  // The sound of the camera is heard, so the line follows the camera.
+  expect(review.sound).toBe('webcam');
+  expect(firstOf('w')).toBeGreaterThan(firstOf('s'));
+  expect(firstOf('w')).toBeLessThan(30);
+  expect(browser.videos.filter(({ isOpen }) => isOpen)).toHaveLength(3);
+});
+
+test('while it is paused no link is requested', async () => {
+  await open(THREE(), (world) => {
+    world.linkLifeMs = 30_000;
+  });
+  await browser.pass(3_600);
+  expect(browser.links).toHaveLength(3);
+});
+
+test.each(['errs', 'hangs'] as const)('a seek after the expiry, which %s, shows its moment soon', async (onExpiry) => {
+  await open(THREE(), (world) => {
+    world.linkLifeMs = 30_000;
+    world.onExpiry = onExpiry;
+  });
+  await browser.pass(120);
+  review.seek(at(2_000));
+  await browser.pass(1);
+  expect(shown().map(Math.round)).toEqual([2_000, 2_000, 2_000]);
+  expect(browser.links).toHaveLength(6);
+});
+
+test.each(['errs', 'hangs'] as const)(
+  'a link that ends early, which %s, is replaced where the picture was',
+  async (onExpiry) => {
+    await open(THREE(), (world) => {
+      world.onExpiry = onExpiry;
+    });
+    review.play();
+    await browser.pass(10);
+    browser.revoke();
+    review.seek(at(2_000));
+    await browser.pass(9);
+    expect(apart()).toBeLessThan(0.05);
+    expect(position()).toBeGreaterThan(2_000);
+    expect(position()).toBeLessThan(2_010);
+  },
+);
+
+test('a restriction in mid-review ends the picture and is told within seconds', async () => {
+  await open(THREE());
+  const ended = gather('ended');
+  review.play();
+  await browser.pass(5);
+  browser.recordings = browser.recordings.map((each) =>
+    each.recordingId === 's' ? { ...each, restricted: true } : each,
+  );
+  await browser.pass(11);
+  expect(ended).toEqual([{ recordingId: 's', why: 'restricted', gone: undefined }]);
+  const [, screen] = review.lanes;
+  expect([screen?.state, screen?.video]).toEqual(['restricted', undefined]);
+  // The others play on.
+  const before = position();
+  await browser.pass(2);
+  expect(position() - before).toBeCloseTo(2, 0);
+  expect(browser.links).toHaveLength(3);
+});
+
+test('when the restriction is lifted, the recording is played again', async () => {
+  await open([recordingOf('w', 'webcam', HOUR), recordingOf('s', 'screen', { ...HOUR, restricted: true })]);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'restricted']);
+  browser.recordings = browser.recordings.map((each) => ({ ...each, restricted: false }));
+  await browser.pass(12);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable']);
+});
+
+test('a deletion in mid-review is told with its receipt, and stays on the line', async () => {
+  await open(THREE());
+  const ended = gather('ended');
+  browser.refuse = (call) =>
+    call === 'GET /s' ? { status: 410, body: { receipt: { deletedAt: iso(7), reason: 'erasure' } } } : undefined;
+  browser.recordings = browser.recordings.filter(({ recordingId }) => recordingId !== 's');
+  await browser.pass(11);
+  expect(ended).toEqual([{ recordingId: 's', why: 'deleted', gone: { deletedAt: iso(7), reason: 'erasure' } }]);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'deleted', 'playable']);
+});
+
+test('a refusal of a link says what has become of the recording', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], (world) => {
+    world.refuse = (call) =>
+      call.startsWith('POST') ? { status: 423, body: { code: 'recording-restricted' } } : undefined;
+  });
+  expect(review.lanes.map(({ state }) => state)).toEqual(['restricted']);
+});
+
+test('from the time at which they may be deleted, that is told, once', async () => {
+  await open([recordingOf('w', 'webcam', { ...HOUR, deletableFrom: iso(30) })]);
+  const told = gather('deletable');
+  await browser.pass(25);
+  expect(told).toHaveLength(0);
+  await browser.pass(60);
+  expect(told).toHaveLength(1);
+});
+
+test('while the service does not respond, what is loaded plays on, and the link is renewed when it responds', async () => {
+  await open(THREE(), (world) => {
+    world.linkLifeMs = 60_000;
+  });
+  review.play();
+  browser.refuse = () => 'unreachable';
+  await browser.pass(50);
+  expect(position()).toBeGreaterThan(48);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+  browser.refuse = () => undefined;
+  await browser.pass(70);
+  expect(browser.links.filter(({ isRenewal }) => isRenewal).length).toBeGreaterThanOrEqual(3);
+  expect(position()).toBeGreaterThan(110);
+});
+
+test('a service that refuses the token is asked again seldom, and the words differ from those of a dead line', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], (world) => {
+    world.refuse = (call) => (call.startsWith('POST') ? { status: 403, body: { code: 'scope-missing' } } : undefined);
+  });
+  expect(review.lanes.map(({ state }) => state)).toEqual(['refused']);
+  browser.calls.length = 0;
+  await browser.pass(300);
+  expect(browser.calls.filter((call) => call.startsWith('POST')).length).toBeLessThan(12);
+  browser.refuse = () => undefined;
+  review.retry();
+  await browser.pass(1);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable']);
+});
+
+test('the line jumps over a hole between two recordings, says so, and goes on without a wait', async () => {
+  await open([recordingOf('a', 'webcam'), recordingOf('b', 'webcam', { from: 100, to: 160 })]);
+  const skipped = gather('skipped');
+  review.seek(at(50));
+  review.play();
+  await browser.pass(15);
+  expect(skipped).toHaveLength(1);
+  expect(skipped[0]).toMatchObject({ toMs: at(100), why: 'not-recorded' });
+  expect(position()).toBeGreaterThan(103);
+  expect(review.lanes[0]?.video?.currentTime).toBeCloseTo(position() - 100, 0);
+});
+
+test('where another lane has something, a lane without waits, and comes back in step', async () => {
+  await open([recordingOf('w', 'webcam', HOUR), recordingOf('s', 'screen', { from: 30, to: 3_600 })]);
+  review.play();
+  await browser.pass(20);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'nothing']);
+  await browser.pass(20);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable']);
+  expect(apart()).toBeLessThan(0.05);
+});
+
+test('in a pause that is not in the file of one lane, the others play on in step', async () => {
+  const gaps = [{ from: iso(20), to: iso(40), reason: 'buffer-full' }];
+  await open([recordingOf('w', 'webcam', { to: 100, timeline: { gaps } }), recordingOf('s', 'screen', { to: 100 })]);
+  review.play();
+  await browser.pass(30);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['nothing', 'playable']);
+  expect(position()).toBeGreaterThan(28);
+  expect(position()).toBeLessThan(32);
+  await browser.pass(20);
+  expect(apart()).toBeLessThan(0.05);
+});
+
+test('without a timeline the line is as long as the media say', async () => {
+  await open([recordingOf('w', 'webcam', { to: 500, timeline: null })], ({ durations }) => durations.set('w', 42));
+  expect(review.line.toMs - review.line.fromMs).toBe(42_000);
+});
+
+test('at the end it stops, and plays from the beginning when it is played again', async () => {
+  await open([recordingOf('w', 'webcam')], ({ durations }) => durations.set('w', 60));
+  review.seek(at(58));
+  review.play();
+  await browser.pass(10);
+  expect([review.isPlaying, position()]).toEqual([false, 60]);
+  review.play();
+  await browser.pass(1);
+  expect(position()).toBeLessThan(2);
+});
+
+test('a page that nobody sees asks nothing, and its timer, which runs seldom, moves nothing', async () => {
+  await open(THREE());
+  browser.calls.length = 0;
+  browser.document.visibilityState = 'hidden';
+  await browser.pass(120);
+  expect(browser.calls).toEqual([]);
+});
+
+test('a step moves by a frame and pauses', async () => {
+  await open(THREE());
+  review.play();
+  await browser.pass(10);
+  const before = position();
+  review.step(1);
+  await browser.pass(1);
+  expect(review.isPlaying).toBe(false);
+  expect(position() - before).toBeCloseTo(1 / 30, 2);
+});
+
+test('one goes from mark to mark, and back', async () => {
+  const gaps = [
+    { from: iso(100), to: iso(110), reason: 'muted' },
+    { from: iso(200), to: iso(210), reason: 'muted' },
+  ];
+  await open([recordingOf('w', 'webcam', { ...HOUR, timeline: { gaps } })]);
+  const at2 = [review.seekToMark('next'), review.seekToMark('next')].map((mark) => mark?.fromMs);
+  expect(at2).toEqual([at(100), at(200)]);
+  expect(review.seekToMark('next')).toBeUndefined();
+  expect(review.seekToMark('previous')?.fromMs).toBe(at(100));
+});
+
+test('a recording that is stored meanwhile appears', async () => {
+  await open([recordingOf('w', 'webcam', HOUR), recordingOf('s', 'screen', { ...HOUR, state: 'uploading' })]);
+  expect(review.line.uploading).toHaveLength(1);
+  browser.recordings = browser.recordings.map((each) => ({ ...each, state: 'stored' }));
+  await browser.pass(12);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable']);
+});
+
+test('closed, it asks and plays nothing any more', async () => {
+  await open(THREE());
+  review.play();
+  review.close();
+  browser.calls.length = 0;
+  await browser.pass(1_000);
+  expect(browser.calls).toEqual([]);
+  expect(browser.videos.filter(({ isOpen }) => isOpen)).toEqual([]);
+});

@@ -1,0 +1,53 @@
+// Still stretches: where nothing changed for a while, in one recording and in all.
+import { expect, test } from '@jest/globals';
+import type { Overview } from '@proctoring-recordings/exam-client';
+import { type Lane, lineOf } from '../src/line.ts';
+import { type Stretch, stillOf, stillOfAll } from '../src/still.ts';
+import { at, recordingOf } from './recordings.ts';
+
+const MOVING = 200;
+const STILL = 60;
+
+/** From second to second. */
+const seconds = (stretches: readonly Stretch[]) =>
+  stretches.map(({ fromMs, toMs }) => [(fromMs - at(0)) / 1000, (toMs - at(0)) / 1000]);
+
+function activityOf(...values: readonly (readonly [value: number, times: number])[]): Overview {
+  const all = values.flatMap(([value, times]) => Array.from({ length: times }, () => value));
+  return { pictures: null, activity: { everySeconds: 1, values: Uint8Array.from(all) } } as unknown as Overview;
+}
+
+const line = lineOf([recordingOf('w', 'webcam'), recordingOf('s', 'screen', { from: 10, to: 50 })], new Map());
+const [webcam, screen] = line.lanes as [Lane, Lane];
+
+test('a stretch of ten seconds without a change is still, a shorter one is not', () => {
+  const overview = activityOf([MOVING, 10], [STILL, 9], [MOVING, 1], [STILL, 12], [MOVING, 28]);
+  const [piece] = webcam.pieces;
+  expect(piece && seconds(stillOf(piece, overview))).toEqual([[20, 32]]);
+});
+
+test('without activity nothing is known to be still', () => {
+  const [piece] = webcam.pieces;
+  expect(piece && stillOf(piece, { pictures: null, activity: null } as unknown as Overview)).toEqual([]);
+});
+
+test('the attempt is still where every lane that has something is', () => {
+  const of = new Map([
+    [webcam, [{ fromMs: at(0), toMs: at(45) }]],
+    [screen, [{ fromMs: at(20), toMs: at(50) }]],
+  ]);
+  const still = (lane: Lane) => of.get(lane) ?? [];
+  // Before the screen was recorded, the camera alone decides.
+  expect(seconds(stillOfAll(line, still))).toEqual([
+    [0, 10],
+    [20, 45],
+  ]);
+});
+
+test('a lane whose activity is not known may have changed', () => {
+  const still = (lane: Lane) => (lane === webcam ? [{ fromMs: at(0), toMs: at(60) }] : []);
+  expect(seconds(stillOfAll(line, still))).toEqual([
+    [0, 10],
+    [50, 60],
+  ]);
+});
