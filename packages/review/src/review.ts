@@ -80,6 +80,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #recordings: ReadonlyMap<string, ReviewRecording> = new Map();
   #line: Line = lineOf([], this.#durations);
   #still: readonly Stretch[] = [];
+  #stillByLane: ReadonlyMap<string, readonly Stretch[]> = new Map();
   #positionMs = 0;
   #tickedAtMs = 0;
   #isPlaying = false;
@@ -91,6 +92,8 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #skipsStill = false;
   #isChangeNoted = false;
   #isDeletableTold = false;
+  /** Those of all lanes, as they were told last. */
+  #states = '';
   readonly #ended = new Set<string>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -300,7 +303,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
       element: track.element,
       video: track.video,
       overviewOf: (recordingId) => this.#overviews.of(recordingId),
-      still: this.#stillOf(lane),
+      still: this.#stillByLane.get(lane.id) ?? [],
     };
   }
 
@@ -322,7 +325,8 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   }
 
   #findStill(): void {
-    this.#still = stillOfAll(this.#line, (lane) => this.#stillOf(lane));
+    this.#stillByLane = new Map(this.#line.lanes.map((lane) => [lane.id, this.#stillOf(lane)]));
+    this.#still = stillOfAll(this.#line, ({ id }) => this.#stillByLane.get(id) ?? []);
   }
 
   #stillOf({ pieces }: Lane): Stretch[] {
@@ -371,6 +375,10 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     this.#await(nowMs);
     if (this.#isPlaying && !this.#isWaiting) this.#move(elapsedMs);
     this.#steer(this.#isPlaying && !this.#isWaiting);
+    const states = [...this.#tracks.values()].map(({ state }) => state).join();
+    if (states === this.#states) return;
+    this.#states = states;
+    this.emit('change', undefined);
   }
 
   /** Tracks change while they are steered, several at once. */

@@ -1,5 +1,6 @@
 // The pictures of all lanes side by side, or one of them large, with words where there is no picture.
 import { iconButton, make, setAttribute, setName, setText } from './dom.ts';
+import type { Mark } from './line.ts';
 import type { Review } from './review.ts';
 import type { TrackState } from './track.ts';
 import type { Words } from './words.ts';
@@ -33,7 +34,8 @@ export class Stage {
   }
 
   update(words: Words): void {
-    const { lanes, positionMs } = this.#review;
+    const { lanes, positionMs, line } = this.#review;
+    const { marks } = line;
     const ids = new Set(lanes.map(({ lane }) => lane.id));
     for (const [id, { element }] of this.#figures) {
       if (!ids.has(id)) element.remove();
@@ -41,17 +43,16 @@ export class Stage {
     for (const { lane, state, element } of lanes) {
       const figure = this.#figures.get(lane.id) ?? this.#add(lane.id, element);
       const name = words.lane(lane);
-      const gap = lane.pieces
-        .flatMap(({ recording }) => recording.timeline?.gaps ?? [])
-        .find(({ from, to }) => Date.parse(from) <= positionMs && positionMs < Date.parse(to));
-      const said =
-        gap && (state === 'nothing' || state === 'playable')
-          ? words.texts.laneGap(words.reason(gap.reason))
-          : veilOf(state, words);
-      setText(figure.words, said);
+      const gap = marks.find((mark) => mark.lane.id === lane.id && mark.kind === 'gap' && isAt(mark, positionMs));
+      const sound = lane.kind === 'audio' ? words.texts.laneSound : '';
+      const said = gap ? words.texts.laneGap(words.reason(gap.reason)) : sound;
+      const isVeiled = state !== 'playable';
+      setText(figure.words, isVeiled && !(state === 'nothing' && gap) ? veilOf(state, words) : said);
+      // In a gap there may be a picture without sound: it stays to be seen.
+      setAttribute(figure.veil, 'data-note', !isVeiled);
       setText(figure.caption, name);
       setText(figure.again, words.texts.again);
-      figure.veil.hidden = said === '';
+      figure.veil.hidden = !isVeiled && said === '';
       figure.again.hidden = state !== 'broken' && state !== 'refused';
       setName(figure.enlarge, words.texts.enlarge(name));
       setAttribute(figure.enlarge, 'aria-pressed', String(this.#large === lane.id));
@@ -85,6 +86,10 @@ export class Stage {
     this.#figures.set(laneId, figure);
     return figure;
   }
+}
+
+function isAt({ fromMs, toMs }: Mark, atMs: number): boolean {
+  return fromMs <= atMs && atMs < toMs;
 }
 
 function veilOf(state: TrackState, { texts }: Words): string {

@@ -36,12 +36,13 @@ figure[data-large] .frame { max-block-size: 75vh; inline-size: 100%; }
 figure[data-kind='audio']:not([data-large]) .frame { aspect-ratio: auto; block-size: 4.5rem; }
 .picture, .picture video { position: absolute !important; inset: 0; inline-size: 100%; block-size: 100%; object-fit: contain; }
 .veil { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: 0.5rem; padding: 0.75rem;
-  background: rgb(0 0 0 / 72%); color: #fff; text-align: center; font-size: 0.9rem; }
+  background: rgb(0 0 0 / 80%); color: #fff; text-align: center; font-size: 0.9rem; }
 button, select, input { font: inherit; color: inherit; }
 button, select { border: 1px solid var(--review-border); border-radius: var(--review-radius); background: var(--review-surface);
   min-block-size: 2.5rem; padding: 0.25rem 0.75rem; cursor: pointer; }
 button:hover:not(:disabled), select:hover { border-color: var(--review-accent); }
 button:disabled { opacity: 0.5; cursor: default; }
+.veil[data-note] { inset-block-start: auto; padding: 0.3rem 0.75rem; }
 .veil button { color: var(--review-text); }
 :is(button, select, input, .slider):focus-visible { outline: 3px solid var(--review-accent); outline-offset: 2px; }
 button.primary { background: var(--review-accent); border-color: var(--review-accent); color: var(--review-on-accent); }
