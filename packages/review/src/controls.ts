@@ -57,6 +57,7 @@ export class Controls {
     });
     this.#volume.addEventListener('input', () => {
       review.volume = Number(this.#volume.value);
+      review.isMuted = false;
     });
     this.#skipStill.addEventListener('change', () => {
       review.skipsStill = this.#skipStill.checked;
@@ -81,7 +82,7 @@ export class Controls {
 
   update(words: Words): void {
     const { texts } = words;
-    const { isPlaying, lanes, line, speed, sound, volume, skipsStill, still } = this.#review;
+    const { isPlaying, lanes, line, speed, sound, volume, isMuted, skipsStill, still } = this.#review;
     showIcon(this.#play, isPlaying ? 'pause' : 'play');
     setName(this.#play, isPlaying ? texts.pause : texts.play);
     for (const [name, button] of Object.entries(this.#buttons)) setName(button, texts[name as ButtonName]);
@@ -98,7 +99,7 @@ export class Controls {
     setName(this.#sound, texts.sound);
     setOptions(this.#sound, [...sounds, [NONE, texts.noSound]], sound ?? NONE);
     setName(this.#volume, texts.volume);
-    this.#volume.value = String(volume);
+    this.#volume.value = String(isMuted ? 0 : volume);
     this.#volume.hidden = sound === undefined;
     setText(this.#skipStillText, texts.skipStill);
     this.#skipStill.checked = skipsStill;

@@ -1,12 +1,11 @@
 // The web component: reads the attributes, asks for the reason, and lays out the player.
 import { make } from './dom.ts';
+import { momentIn } from './moment-link.ts';
 import { Player } from './player.ts';
 import { openReview, type Review, type ReviewEvents } from './review.ts';
 import { STYLE } from './style.ts';
 import { Words } from './words.ts';
 
-/** The fragment of an address that leads to a moment: `#review-at=2026-11-02T09:30:00.000Z`. */
-const MOMENT = /(?:^#|&)review-at=([^&]+)/;
 const EVENTS = ['position', 'change', 'line', 'overview', 'skipped', 'ended', 'deletable', 'failed'] as const;
 
 export interface ReviewElementEvents extends ReviewEvents {
@@ -144,8 +143,7 @@ export class ProctoringReview extends Base {
   #open(of: { readonly service: string; readonly exam: string; readonly attempt: string }, reason: string): void {
     const getToken = this.#getToken;
     if (!getToken || !this.#root) return;
-    const fragment = MOMENT.exec(location.hash)?.[1];
-    const startAt = fragment === undefined ? this.getAttribute('start-at') : decodeURIComponent(fragment);
+    const startAt = momentIn(location.hash) ?? this.getAttribute('start-at');
     const review = openReview({ ...of, getToken, reason, startAt: startAt ? new Date(startAt) : undefined });
     for (const name of EVENTS) {
       review.addEventListener(name, ({ detail }) => this.dispatchEvent(new CustomEvent(name, { detail })));

@@ -45,7 +45,7 @@ function actionOf(
       review.skipsStill = !review.skipsStill;
     },
     m: () => {
-      review.volume = review.volume === 0 ? 1 : 0;
+      review.isMuted = !review.isMuted;
     },
     a: () => nextSound(review),
     c: actions.copyLink,

@@ -2,6 +2,7 @@
 import { type Actions, Controls } from './controls.ts';
 import { make, setAttribute, setText } from './dom.ts';
 import { press } from './keys.ts';
+import { linkTo } from './moment-link.ts';
 import type { Review } from './review.ts';
 import { Stage } from './stage.ts';
 import { Timeline } from './timeline.ts';
@@ -130,13 +131,7 @@ export class Player {
 
   async #copyLink(): Promise<void> {
     const at = new Date(this.review.positionMs);
-    const address = new URL(location.href);
-    const others = address.hash
-      .replace(/^#/, '')
-      .split('&')
-      .filter((part) => part && !part.startsWith('review-at='));
-    address.hash = [...others, `review-at=${at.toISOString()}`].join('&');
-    const link = address.href;
+    const link = linkTo(location.href, at);
     const isMeant = this.#host.dispatchEvent(new CustomEvent('moment', { detail: { at, link }, cancelable: true }));
     if (!isMeant) return;
     try {

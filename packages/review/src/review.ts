@@ -89,6 +89,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #speed = 1;
   #sound: string | undefined;
   #volume = 1;
+  #isMuted = false;
   #skipsStill = false;
   #isChangeNoted = false;
   #isDeletableTold = false;
@@ -159,6 +160,16 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   set volume(volume: number) {
     this.#volume = Math.min(1, Math.max(0, volume));
+    this.#setSound();
+  }
+
+  /** Whether nothing is heard, whatever the sound and the volume are. */
+  get isMuted(): boolean {
+    return this.#isMuted;
+  }
+
+  set isMuted(isMuted: boolean) {
+    this.#isMuted = isMuted;
     this.#setSound();
   }
 
@@ -448,7 +459,9 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   }
 
   #setSound(): void {
-    for (const track of this.#tracks.values()) track.hear(track.lane.id === this.#sound, this.#volume);
+    for (const track of this.#tracks.values()) {
+      track.hear(track.lane.id === this.#sound && !this.#isMuted, this.#volume);
+    }
     this.emit('change', undefined);
   }
 }
