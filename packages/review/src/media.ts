@@ -11,12 +11,14 @@ export interface Course {
 }
 
 /** Of the position in the media, in seconds, at normal speed. */
-const TOLERATED_SECONDS = 0.012;
+const TOLERATED_SECONDS = 0.005;
 /** Up to this the element plays faster or slower to come back into step; beyond, it seeks. */
 const SEEK_BEYOND_SECONDS = 0.5;
 /** Within which time a difference is made up for. */
-const CATCH_UP_SECONDS = 0.5;
-const MAX_CORRECTION = 0.3;
+const CATCH_UP_SECONDS = 0.25;
+const MAX_CORRECTION = 0.5;
+/** A larger difference, as after a start, is made up for as fast as it may be. */
+const LARGE_SECONDS = 0.04;
 /** A smaller change of the rate is not worth the cost of setting it. */
 const RATE_STEP = 0.01;
 /** Of a paused element, whose position is read back rounded. */
@@ -36,6 +38,7 @@ export class Media {
   #soughtAtMs = 0;
   /** How long the last seek took: the line moves on during a seek, so the next one aims that much further. */
   #seekMs = 0;
+  #startedAtSeconds = 0;
   #hasPicture = false;
   #frameMs: number | undefined;
   readonly #over = new AbortController();
@@ -90,11 +93,11 @@ export class Media {
     return video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || video.ended || this.#isAtEnd(video.currentTime);
   }
 
-  /** Where it is on the line, in milliseconds since the epoch; undefined where that says nothing. */
+  /** Where it is on the line, in milliseconds since the epoch; undefined before it has moved, and where it stands. */
   get atMs(): number | undefined {
     const { video, piece } = this;
-    const isRolling = !video.paused && !video.seeking && !video.ended && this.isReady;
-    return isRolling ? piece.clock.momentMsAt(video.currentTime) : undefined;
+    const isRolling = !video.paused && !video.seeking && !video.ended && video.currentTime > this.#startedAtSeconds;
+    return isRolling && this.isReady ? piece.clock.momentMsAt(video.currentTime) : undefined;
   }
 
   /** Whether it may take the place of another element without a visible step. */
@@ -119,7 +122,9 @@ export class Media {
     if (Math.abs(off) > SEEK_BEYOND_SECONDS * Math.max(1, speed)) {
       this.#seek(wanted + (this.#seekMs / 1000) * speed);
     } else this.#setRate(speed * (1 + (isLeading ? 0 : correctionOf(off / speed))));
-    if (video.paused) void video.play().catch(() => {});
+    if (!video.paused) return;
+    this.#startedAtSeconds = video.currentTime;
+    void video.play().catch(() => {});
   }
 
   /** Until then it is loaded, and brought into step, unseen. */
@@ -173,5 +178,5 @@ export class Media {
 /** By how much to play faster, or slower when negative. @param ahead in seconds at normal speed */
 export function correctionOf(ahead: number): number {
   if (Math.abs(ahead) < TOLERATED_SECONDS) return 0;
-  return Math.max(-MAX_CORRECTION, Math.min(MAX_CORRECTION, -ahead / CATCH_UP_SECONDS));
+  return -Math.sign(ahead) * (Math.abs(ahead) > LARGE_SECONDS ? MAX_CORRECTION : Math.abs(ahead) / CATCH_UP_SECONDS);
 }

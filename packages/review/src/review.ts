@@ -49,6 +49,9 @@ export interface ReviewEvents {
 export const SPEEDS: readonly number[] = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 const [MIN_SPEED, MAX_SPEED] = [0.5, 4];
 const TICK_MS = 40;
+/** While all wait for the leader to start, and for how long they do. */
+const HELD_TICK_MS = 10;
+const START_WITHIN_MS = 500;
 /** How often the service is asked whether a recording was restricted or deleted. */
 const ASK_EVERY_MS = 10_000;
 /** A stall as short as this is made up for by playing faster. */
@@ -83,6 +86,8 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #stillByLane: ReadonlyMap<string, readonly Stretch[]> = new Map();
   #positionMs = 0;
   #tickedAtMs = 0;
+  /** When it began to move. */
+  #startedAtMs = 0;
   #isPlaying = false;
   #isWaiting = false;
   #awaitedSinceMs: number | undefined;
@@ -384,8 +389,12 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     this.#tickedAtMs = nowMs;
     if (this.#over.signal.aborted || this.#line.lanes.length === 0) return;
     this.#await(nowMs);
-    if (this.#isPlaying && !this.#isWaiting) this.#move(elapsedMs);
-    this.#steer(this.#isPlaying && !this.#isWaiting);
+    const isMoving = this.#isPlaying && !this.#isWaiting;
+    if (!isMoving) this.#startedAtMs = nowMs;
+    const isHeld = isMoving && this.#isHeld;
+    if (isHeld) setTimeout(() => this.#tick(), HELD_TICK_MS);
+    else if (isMoving) this.#move(elapsedMs);
+    this.#steer(isMoving, isHeld);
     const states = [...this.#tracks.values()].map(({ state }) => state).join();
     if (states === this.#states) return;
     this.#states = states;
@@ -411,6 +420,13 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     if (isWaiting === this.#isWaiting) return;
     this.#isWaiting = isWaiting;
     this.emit('change', undefined);
+  }
+
+  /** Media with sound start later than others: all wait for the leader, rather than run ahead of it. */
+  get #isHeld(): boolean {
+    const tracks = [...this.#tracks.values()];
+    const isStanding = this.#leader !== undefined && tracks.every(({ atMs }) => atMs === undefined);
+    return isStanding && performance.now() - this.#startedAtMs < START_WITHIN_MS;
   }
 
   #move(elapsedMs: number): void {
@@ -452,10 +468,13 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     return playing.find(({ lane }) => lane.id === this.#sound) ?? playing[0];
   }
 
-  #steer(isMoving: boolean): void {
+  #steer(isMoving: boolean, isHeld = false): void {
     const leader = this.#leader;
-    const course = { atMs: this.#positionMs, speed: this.#speed, isMoving };
-    for (const track of this.#tracks.values()) track.follow(course, track === leader);
+    const course = { atMs: this.#positionMs, speed: this.#speed };
+    for (const track of this.#tracks.values()) {
+      const isLeading = track === leader;
+      track.follow({ ...course, isMoving: isMoving && (isLeading || !isHeld) }, isLeading);
+    }
   }
 
   #setSound(): void {
