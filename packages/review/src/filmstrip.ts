@@ -1,10 +1,8 @@
 // Draws the pictures of a recording's overview: a strip of them along the line, or the one nearest to a moment.
-import type { Overview } from '@proctoring-recordings/exam-client';
+import type { OverviewPictures } from '@proctoring-recordings/exam-client';
 import { make } from './dom.ts';
 import { type Lane, type Line, pieceAt } from './line.ts';
 import type { LaneView } from './review.ts';
-
-type Pictures = NonNullable<Overview['pictures']>;
 
 export interface Strip {
   readonly line: Line;
@@ -13,7 +11,7 @@ export interface Strip {
 }
 
 /** Decoded pictures of one overview, by their index: a strip is drawn again whenever its place changes its size. */
-const decoded = new WeakMap<Pictures, Map<number, Promise<ImageBitmap>>>();
+const decoded = new WeakMap<OverviewPictures, Map<number, Promise<ImageBitmap>>>();
 const drawings = new WeakMap<HTMLCanvasElement, number>();
 /** A picture is shown for a moment that is no further from its own. */
 const NEAR_SECONDS = 30;
@@ -48,8 +46,9 @@ export async function drawPicture(
   const pictures = piece && overviewOf(piece.recording.recordingId)?.pictures;
   if (!piece || !pictures) return undefined;
   const seconds = piece.clock.secondsAt(atMs);
-  const index = nearest(pictures.atSeconds, seconds);
-  if (Math.abs((pictures.atSeconds[index] ?? Number.POSITIVE_INFINITY) - seconds) > NEAR_SECONDS) return undefined;
+  const index = nearest(pictures, seconds);
+  if (Math.abs((pictures.items[index]?.atSeconds ?? Number.POSITIVE_INFINITY) - seconds) > NEAR_SECONDS)
+    return undefined;
   const image = await decode(pictures, index);
   if (!image) return undefined;
   const canvas = make('canvas', { width: image.width, height: image.height });
@@ -58,7 +57,7 @@ export async function drawPicture(
 }
 
 interface Place {
-  readonly pictures: Pictures;
+  readonly pictures: OverviewPictures;
   readonly index: number;
   readonly x: number;
   readonly slot: number;
@@ -69,35 +68,31 @@ function placesOf(width: number, height: number, { line, lane, overviewOf }: Str
   const msPerPixel = (line.toMs - line.fromMs) / width;
   for (const piece of lane.pieces) {
     const pictures = overviewOf(piece.recording.recordingId)?.pictures;
-    if (!pictures || pictures.atSeconds.length === 0) continue;
+    if (!pictures || pictures.items.length === 0) continue;
     const slot = (height * pictures.width) / pictures.height;
     const [from, to] = [piece.fromMs, piece.toMs].map((ms) => (ms - line.fromMs) / msPerPixel) as [number, number];
     for (let x = from; x < to; x += slot) {
       const atMs = line.fromMs + (x + slot / 2) * msPerPixel;
-      const index = nearest(pictures.atSeconds, piece.clock.secondsAt(Math.min(atMs, piece.toMs)));
+      const index = nearest(pictures, piece.clock.secondsAt(Math.min(atMs, piece.toMs)));
       places.push({ pictures, index, x, slot: Math.min(slot, to - x) });
     }
   }
   return places;
 }
 
-/** The index of the time that is nearest; they are in order. */
-export function nearest(times: readonly number[], wanted: number): number {
-  let [low, high] = [0, times.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((times[middle] ?? 0) < wanted) low = middle + 1;
-    else high = middle;
-  }
-  const before = times[low - 1];
-  return before !== undefined && wanted - before <= (times[low] ?? 0) - wanted ? low - 1 : low;
+/** The index of the picture whose time is nearest; they are in order. */
+export function nearest({ items }: Pick<OverviewPictures, 'items'>, wantedSeconds: number): number {
+  const after = items.findIndex(({ atSeconds }) => atSeconds >= wantedSeconds);
+  if (after <= 0) return after === 0 ? 0 : items.length - 1;
+  const [before, next] = [items[after - 1]?.atSeconds ?? 0, items[after]?.atSeconds ?? 0];
+  return wantedSeconds - before <= next - wantedSeconds ? after - 1 : after;
 }
 
 /** Undefined where the browser cannot decode it. */
-async function decode(pictures: Pictures, index: number): Promise<ImageBitmap | undefined> {
+async function decode(pictures: OverviewPictures, index: number): Promise<ImageBitmap | undefined> {
   const own = decoded.get(pictures) ?? new Map<number, Promise<ImageBitmap>>();
   decoded.set(pictures, own);
-  const bytes = pictures.bytes[index];
+  const bytes = pictures.items[index]?.bytes;
   if (!bytes) return undefined;
   const image = own.get(index) ?? createImageBitmap(new Blob([bytes], { type: pictures.type }));
   own.set(index, image);

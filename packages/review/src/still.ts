@@ -15,15 +15,14 @@ const STILL_FOR_MS = 10_000;
 /** The stretches of one recording in which it changed no more than `STILL_AT_MOST`. */
 export function stillOf({ clock, fromMs, toMs }: Piece, { activity }: Overview): Stretch[] {
   if (!activity) return [];
-  const { everySeconds, values } = activity;
   const found: Stretch[] = [];
   let first: number | undefined;
-  for (let index = 0; index <= values.length; index++) {
-    const isStill = index < values.length && (values[index] ?? 0) <= STILL_AT_MOST;
+  for (let index = 0; index <= activity.length; index++) {
+    const isStill = index < activity.length && (activity[index] ?? 0) <= STILL_AT_MOST;
     if (isStill) first ??= index;
     if (isStill || first === undefined) continue;
-    const from = Math.max(fromMs, clock.momentMsAt(first * everySeconds));
-    const to = Math.min(toMs, clock.momentMsAt(index * everySeconds));
+    const from = Math.max(fromMs, clock.momentMsAt(first));
+    const to = Math.min(toMs, clock.momentMsAt(index));
     if (to - from >= STILL_FOR_MS) found.push({ fromMs: from, toMs: to });
     first = undefined;
   }
