@@ -33,7 +33,7 @@ const ROWS: readonly Row[] = [
   ['README.md', 'sh', 6, README, 'installs'],
   ['docs/benchmarks.md', 'sh', 1, ['test/docs/commands.test.ts'], 'installs', 'ci'],
   ['docs/exam-client.md', 'sh', 1, PACKAGES, 'installs'],
-  ['docs/exam-client.md', 'ts', 2, PACKAGES],
+  ['docs/exam-client.md', 'ts', 3, PACKAGES],
   ['docs/html-page.md', 'html', 1, SAMPLES],
   ['docs/html-page.md', 'sh run', 1, ['test/browser/example-pages.test.ts']],
   ['docs/html-page.md', 'tsx', 1, SAMPLES],

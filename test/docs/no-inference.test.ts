@@ -133,8 +133,10 @@ test('only the modules of the store, of keys, of webhooks and of traces open con
   ]);
 });
 
-test('the exam client reads neither pixels nor samples', async () => {
+test('the exam client reads neither pixels nor samples, and one file makes small pictures of its recording', async () => {
   const reads =
-    /AnalyserNode|createAnalyser|AudioWorklet|ImageCapture|VideoFrame|AudioData|VideoDecoder|TrackProcessor|getImageData|drawImage|OffscreenCanvas|FaceDetector|BarcodeDetector|SpeechRecognition/;
+    /AnalyserNode|createAnalyser|AudioWorklet|ImageCapture|AudioData|AudioDecoder|TrackProcessor|getImageData|copyTo\(|createImageBitmap|readPixels|FaceDetector|BarcodeDetector|SpeechRecognition/;
   expect(await filesWith(reads, 'packages/exam-client/src/**/*.ts')).toEqual([]);
+  const draws = /VideoFrame|VideoDecoder|drawImage|OffscreenCanvas/;
+  expect(await filesWith(draws, 'packages/exam-client/src/**/*.ts')).toEqual(['packages/exam-client/src/picture.ts']);
 });

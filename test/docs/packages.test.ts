@@ -17,6 +17,7 @@ const AROUND: Readonly<Record<string, string>> = {
     declare const webcam: { timeline: import('@proctoring-recordings/exam-client').Timeline };
     declare const screen: typeof webcam;
     declare const webcamVideo: HTMLVideoElement, screenVideo: HTMLVideoElement;`,
+  'fetch(overviewUrl)': 'declare const overviewUrl: string;',
 };
 
 let work: string;
@@ -48,7 +49,7 @@ describe('the examples in TypeScript', () => {
   test('of packages for browsers are typed', async () => {
     const pages = [EXAM_CLIENT, readmeOf('exam-client'), readmeOf('uppy')];
     const examples = (await Promise.all(pages.map((page) => blocksOf(page, 'ts')))).flat();
-    expect(examples).toHaveLength(4);
+    expect(examples).toHaveLength(5);
     const withAround = examples.map((example) => {
       const [, around = ''] = Object.entries(AROUND).find(([part]) => example.includes(part)) ?? [];
       return `${example}${around}`;

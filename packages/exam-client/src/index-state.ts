@@ -1,4 +1,5 @@
 // What is known of a recording's bytes so far, in either container.
+import { type ActivityState, type MeasuredFrame, measure, newActivity } from './activity.ts';
 import type { Bytes } from './bytes.ts';
 import { type Cue, everySecond } from './container.ts';
 import type { Mp4Head } from './mp4/head.ts';
@@ -21,13 +22,15 @@ export interface IndexState {
   /** Of a WebM. */
   cluster: { offset: number; timeMs: number; isCued: boolean } | undefined;
   /** A BlockGroup is a keyframe unless a reference follows its block. */
-  group: { end: number; timeMs: number; isKeyframe: boolean } | undefined;
+  group: { end: number; timeMs: number; isKeyframe: boolean; sizeBytes?: number } | undefined;
   cues: Cue[];
   minMsApart: number;
   /** The time of the first frame of any track. */
   startMs: number;
   /** The time of the last frame of each track, and how long it lasts. */
   tracks: Record<number, { lastMs: number; deltaMs: number }>;
+  /** Null before the first frame. Absent where an earlier version of the client has read the beginning. */
+  activity?: ActivityState | null;
 }
 
 export const EMPTY_STATE: Omit<IndexState, 'cues' | 'tracks'> = {
@@ -40,11 +43,19 @@ export const EMPTY_STATE: Omit<IndexState, 'cues' | 'tracks'> = {
   group: undefined,
   minMsApart: 0,
   startMs: Number.POSITIVE_INFINITY,
+  activity: null,
 };
 
 export function addFrames(state: IndexState, track: number, startMs: number, lastMs: number, deltaMs: number): void {
   state.startMs = Math.min(state.startMs, startMs);
   state.tracks[track] = { lastMs, deltaMs };
+}
+
+/** A frame of the track to which cues refer. */
+export function measureFrame(state: IndexState, frame: MeasuredFrame): void {
+  if (state.activity === undefined) return;
+  state.activity ??= newActivity(state.startMs);
+  measure(state.activity, frame);
 }
 
 /** The time of the last frame of all tracks; undefined before the first. */

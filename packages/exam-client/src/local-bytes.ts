@@ -76,6 +76,16 @@ export interface Chunk {
   readonly recordedAtMs: number;
 }
 
+/** A small picture of the recording, for its overview. */
+export interface Picture {
+  /** In the times of the media. */
+  readonly atMs: number;
+  readonly type: 'image/webp' | 'image/jpeg';
+  readonly width: number;
+  readonly height: number;
+  readonly bytes: Bytes;
+}
+
 export type StorageWarning = 'storage-unavailable' | 'storage-full';
 
 export interface LocalBytesOptions {
@@ -187,8 +197,12 @@ export class LocalBytes {
     this.#forget((chunk) => chunk.recording === recording && chunk.offset >= from && end(chunk) <= to);
   }
 
+  /** Erases its pictures too. */
   async dropAll(recording: string): Promise<void> {
-    await this.#write(CHUNKS, (chunks) => chunks.delete(range(recording, 0, Number.POSITIVE_INFINITY)));
+    await this.#write(CHUNKS, (chunks) => {
+      chunks.delete(range(picturesOf(recording), 0, Number.POSITIVE_INFINITY));
+      return chunks.delete(range(recording, 0, Number.POSITIVE_INFINITY));
+    });
     this.#forget((chunk) => chunk.recording === recording);
   }
 
@@ -196,6 +210,25 @@ export class LocalBytes {
   async remove(recording: string): Promise<void> {
     await this.dropAll(recording);
     await this.#write(ROWS, (rows) => rows.delete(recording));
+  }
+
+  /** Nobody is warned where they cannot be kept: a recording is as good without them. */
+  async putPicture(recording: string, picture: Picture): Promise<void> {
+    const row = { recording: picturesOf(recording), offset: picture.atMs, ...picture };
+    await this.#change(CHUNKS, (chunks) => chunks.put(row)).catch(() => {});
+  }
+
+  async dropPictures(recording: string, pictures: readonly Picture[]): Promise<void> {
+    const drop = (chunks: IDBObjectStore) => {
+      for (const { atMs } of pictures) chunks.delete([picturesOf(recording), atMs]);
+    };
+    await this.#change(CHUNKS, drop).catch(() => {});
+  }
+
+  /** In the order of their times. @throws Unavailable `storage` */
+  async pictures(recording: string): Promise<readonly Picture[]> {
+    const all = range(picturesOf(recording), 0, Number.POSITIVE_INFINITY);
+    return (await this.#read<Picture[]>(CHUNKS, (chunks) => chunks.getAll(all))) ?? [];
   }
 
   #forget(isGone: (chunk: Chunk) => boolean): void {
@@ -233,25 +266,33 @@ export class LocalBytes {
     }
   }
 
-  /** Whether it was written to the disk. `strict` durability, because a laptop may lose power during an exam. */
+  /** Whether it was written to the disk. */
   async #write(name: string, change: (store: IDBObjectStore) => IDBRequest): Promise<boolean> {
-    const database = await this.#database;
-    if (!database || this.#isHung) return false;
     try {
-      const transaction = database.transaction(name, 'readwrite', { durability: 'strict' });
-      await this.#inTime(
-        new Promise((resolve, reject) => {
-          transaction.oncomplete = resolve;
-          transaction.onabort = () => reject(transaction.error);
-          change(transaction.objectStore(name));
-        }),
-      );
-      return true;
+      return await this.#change(name, change);
     } catch (error) {
       const isFull = error instanceof DOMException && error.name === 'QuotaExceededError';
       this.#warn(isFull ? 'storage-full' : 'storage-unavailable');
       return false;
     }
+  }
+
+  /**
+   * False where nothing is asked of IndexedDB. `strict` durability, because a laptop may lose power during an exam.
+   * @throws what IndexedDB refuses it with
+   */
+  async #change(name: string, change: (store: IDBObjectStore) => unknown): Promise<boolean> {
+    const database = await this.#database;
+    if (!database || this.#isHung) return false;
+    const transaction = database.transaction(name, 'readwrite', { durability: 'strict' });
+    await this.#inTime(
+      new Promise((resolve, reject) => {
+        transaction.oncomplete = resolve;
+        transaction.onabort = () => reject(transaction.error);
+        change(transaction.objectStore(name));
+      }),
+    );
+    return true;
   }
 
   /** Opened again after the browser has closed it: its data were cleared, or the disk failed. */
@@ -309,6 +350,11 @@ export class LocalBytes {
 
 export function end({ offset, bytes }: Chunk): number {
   return offset + bytes.length;
+}
+
+/** Pictures are among the chunks: another store would need another version of the database, which an older tab blocks. */
+function picturesOf(recording: string): string {
+  return `${recording}/overview`;
 }
 
 function range(recording: string, from: number, to: number, isOpen = false): IDBKeyRange {

@@ -1,6 +1,8 @@
 // Reads a WebM or an MP4 while it is recorded, and collects what makes it seekable: its length and its keyframes.
+
+import { activityOf } from './activity.ts';
 import { type Bytes, concat } from './bytes.ts';
-import { type Cue, HEAD_BYTES, type Restart } from './container.ts';
+import { type Cue, HEAD_BYTES, type Keyframe, type Restart } from './container.ts';
 import { EMPTY_STATE, type IndexState, lastMsOf } from './index-state.ts';
 import { readFragments } from './mp4/fragments.ts';
 import { finalMp4Head, type Mp4Head, readMp4Head } from './mp4/head.ts';
@@ -16,10 +18,35 @@ const READERS: Record<number, (bytes: Bytes) => WebmHead | Mp4Head | 'incomplete
 /** Firefox may stop before the first picture, when it is stopped at once. */
 const MOMENT_MS = 1_000;
 
+/** What was recorded after the head and is not in the file. */
+export interface Skipped {
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+/** When the media of a file begin, by the times of their frames, and how long they last. */
+export interface MediaSpan {
+  readonly fromMs: number;
+  readonly durationMs: number;
+  /** How long each track lasts from then on, by its id. */
+  readonly endsMs: Readonly<Record<string, number>>;
+}
+
+/** Gets the bytes as they are read, and is told before where a keyframe of the picture is in them or after them. */
+export interface KeyframeReader {
+  found(keyframe: Keyframe, head: WebmHead | Mp4Head): void;
+  /** `bytes` end at `endOffset` of the file; some may be given twice. */
+  read(bytes: Bytes, endOffset: number): void;
+}
+
+const NOTHING: Skipped = { bytes: 0, ms: 0 };
+
 export class MediaIndex {
   readonly #state: IndexState;
+  readonly #keyframes: KeyframeReader | undefined;
 
-  constructor(state?: IndexState) {
+  constructor(state?: IndexState, keyframes?: KeyframeReader) {
+    this.#keyframes = keyframes;
     // Earlier versions of the client noted no `startMs`.
     this.#state = state ? { ...state, startMs: state.startMs ?? 0 } : { ...EMPTY_STATE, cues: [], tracks: {} };
   }
@@ -59,10 +86,14 @@ export class MediaIndex {
     if (state.isUnsupported) return undefined;
     const skipped = Math.min(state.skipBytes, bytes.length);
     state.skipBytes -= skipped;
-    if (state.skipBytes > 0) return undefined;
+    if (state.skipBytes > 0) {
+      this.#keyframes?.read(bytes, state.offset);
+      return undefined;
+    }
     const rest = bytes.subarray(skipped);
     const all = state.pending.length > 0 ? concat([state.pending, rest]) : rest;
     const read = this.#read(all);
+    this.#keyframes?.read(skipped > 0 ? bytes : all, state.offset);
     if (typeof read === 'number') {
       state.skipBytes = Math.max(0, read - all.length);
       state.pending = all.slice(Math.min(read, all.length));
@@ -80,22 +111,35 @@ export class MediaIndex {
 
   /**
    * The first `HEAD_BYTES` of the finished file, with the duration of its media; undefined when this file has no room for
-   * them, or no frames. `skipped`: what was recorded after the head and is not in the file. The media keep their times:
-   * players count from the first one.
+   * them, or no frames. The media keep their times: players count from the first one.
    */
-  finalHead(skipped: { bytes: number; ms: number } = { bytes: 0, ms: 0 }): Bytes | undefined {
-    const { head, isUnsupported, startMs, tracks } = this.#state;
-    if (!head || isUnsupported || this.lastMs === undefined || head.sizeBytes !== HEAD_BYTES) return undefined;
+  finalHead(skipped: Skipped = NOTHING): Bytes | undefined {
+    const { head, isUnsupported } = this.#state;
+    const span = this.span(skipped);
+    if (!head || isUnsupported || !span || head.sizeBytes !== HEAD_BYTES) return undefined;
     endGroup(this.#state, this.#state.offset);
-    const fromMs = skipped.bytes > 0 ? skipped.ms : startMs;
+    const { fromMs, durationMs, endsMs } = span;
     const cues = this.#state.cues
       .map(({ timeMs, offset }) => ({ timeMs, offset: offset - skipped.bytes }))
       .filter(({ offset }) => offset >= HEAD_BYTES);
-    const endsMs = Object.entries(tracks).map(([id, { lastMs, deltaMs }]) => [id, lastMs + deltaMs - fromMs] as const);
-    const durationMs = Math.max(...endsMs.map(([, ms]) => ms));
     if (!('moov' in head)) return finalWebmHead(head, durationMs, cues);
     const sizeBytes = this.#state.offset - skipped.bytes;
-    return finalMp4Head(head, { fromMs, durationMs, endsMs: Object.fromEntries(endsMs), cues, sizeBytes });
+    return finalMp4Head(head, { fromMs, durationMs, endsMs, cues, sizeBytes });
+  }
+
+  /** Undefined before the first frame. */
+  span(skipped: Skipped = NOTHING): MediaSpan | undefined {
+    const { startMs, tracks } = this.#state;
+    if (this.lastMs === undefined) return undefined;
+    const fromMs = skipped.bytes > 0 ? skipped.ms : startMs;
+    const ends = Object.entries(tracks).map(([id, { lastMs, deltaMs }]) => [id, lastMs + deltaMs - fromMs] as const);
+    return { fromMs, durationMs: Math.max(...ends.map(([, ms]) => ms)), endsMs: Object.fromEntries(ends) };
+  }
+
+  /** As the overview has it; null when it was not measured from the beginning to the end. */
+  activity({ fromMs, durationMs }: MediaSpan): Uint8Array | null {
+    const { activity, isUnsupported } = this.#state;
+    return activity && !isUnsupported ? activityOf(activity, fromMs, durationMs) : null;
   }
 
   /** Another file can begin at a keyframe only behind a head of `HEAD_BYTES`. */
@@ -115,8 +159,10 @@ export class MediaIndex {
       state.head = head;
       from = head.sizeBytes;
     }
-    return 'moov' in state.head
-      ? readFragments(state, state.head, bytes, from)
-      : readClusters(state, state.head, bytes, from);
+    const { head } = state;
+    const onKeyframe = (keyframe: Keyframe) => this.#keyframes?.found(keyframe, head);
+    return 'moov' in head
+      ? readFragments(state, head, bytes, from, onKeyframe)
+      : readClusters(state, head, bytes, from, onKeyframe);
   }
 }

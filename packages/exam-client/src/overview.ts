@@ -11,6 +11,9 @@ export interface Overview {
   readonly activity: Uint8Array | null;
 }
 
+/** In a buffer of its own or of the page. So written, TypeScript before 5.7 can read it. */
+type OwnBytes = ReturnType<Uint8Array['slice']>;
+
 export interface OverviewPictures {
   readonly type: 'image/webp' | 'image/jpeg';
   /** In pixels, of each picture. */
@@ -24,7 +27,7 @@ export interface OverviewPicture {
   /** Position in the media of the recording's file. */
   readonly atSeconds: number;
   /** The encoded picture. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: OwnBytes;
 }
 
 export const MAX_OVERVIEW_BYTES: number = 2 * 1024 * 1024;
@@ -64,7 +67,7 @@ export function writeOverview({ pictures, activity }: Overview): Bytes {
 }
 
 /** The pictures are parts of `bytes`, not copies. @throws TypeError when `bytes` are no overview of version 1 */
-export function readOverview(bytes: Uint8Array<ArrayBuffer>): Overview {
+export function readOverview(bytes: OwnBytes): Overview {
   require(bytes.length >= LENGTH_BYTES && bytes.length <= MAX_OVERVIEW_BYTES, 'its size');
   const picturesFrom = LENGTH_BYTES + readUint(bytes, 0, LENGTH_BYTES);
   require(picturesFrom <= bytes.length, 'the length of its header');
@@ -92,7 +95,7 @@ function parseHeader(bytes: Uint8Array): Header {
   return parsed as Header;
 }
 
-function readPictures(pictures: NonNullable<Header['pictures']>, bytes: Uint8Array<ArrayBuffer>): OverviewPictures {
+function readPictures(pictures: NonNullable<Header['pictures']>, bytes: OwnBytes): OverviewPictures {
   const { type, width, height, atSeconds, sizeBytes } = pictures;
   require(TYPES.includes(type), 'pictures.type');
   for (const side of [width, height]) require(isWhole(side) && side <= MAX_SIDE, 'the size of the pictures');

@@ -8,8 +8,9 @@ import { ClientError, consequenceOf, type Refusal, type Waiting, type WaitingRea
 import { RecordedFile } from './file.ts';
 import { Intake } from './intake.ts';
 import { end, type LocalBytes, type RecordingRow } from './local-bytes.ts';
-import { MediaIndex } from './media-index.ts';
+import { MediaIndex, type Skipped } from './media-index.ts';
 import { Problems, type RecordingProblem, type SourceProblem } from './problems.ts';
+import { RecordedOverview } from './recorded-overview.ts';
 import { RecordedTime } from './recorded-time.ts';
 import { pauseOrOnline, untilAvailable, Waits } from './retry.ts';
 import type { RecordingKind, Service } from './service.ts';
@@ -73,6 +74,8 @@ export interface RecordingDependencies {
   readonly clock: SessionClock;
   /** What the session waits for, on behalf of all its recordings. */
   readonly waits: Waits;
+  /** Whether an overview is made and sent. */
+  readonly hasOverview: boolean;
   readonly signal: AbortSignal;
   readonly events: RecordingEvents;
 }
@@ -107,6 +110,7 @@ export class LocalRecording implements Recording {
   readonly #time: RecordedTime;
   readonly #file: RecordedFile;
   #upload: Upload;
+  readonly #overview: RecordedOverview | undefined;
   readonly #index: MediaIndex;
   readonly #intake = new Intake();
   readonly #stop = new AbortController();
@@ -142,7 +146,11 @@ export class LocalRecording implements Recording {
     this.isLeftover = live === undefined;
     this.#deps = deps;
     this.#problems = new Problems((problem, isOver) => deps.events.onProblem(problem, isOver));
-    this.#index = new MediaIndex(row.index);
+    const { key } = row;
+    this.#overview = deps.hasOverview
+      ? new RecordedOverview({ key, local: deps.local, isLive: !this.isLeftover })
+      : undefined;
+    this.#index = new MediaIndex(row.index, this.#overview);
     this.#row = { ...row, index: this.#index.state };
     this.#time = new RecordedTime(this.#row, deps.clock, this.isLeftover);
     this.#file = new RecordedFile(this.#row, deps.local, this.#index);
@@ -266,6 +274,7 @@ export class LocalRecording implements Recording {
         await this.#hasStarted();
       }
       const sizeBytes = await this.#uploadAll();
+      this.#overview?.stop();
       if (this.#row.state !== 'withdrawn') this.#row.state = 'stored';
       // Only a creation needs it.
       this.#row.participantId = '';
@@ -363,7 +372,13 @@ export class LocalRecording implements Recording {
       signal: this.#stop.signal,
       waits: this.#waits,
       onProgress: () => events.onProgress(),
+      overview: async () => this.#overview?.write(this.#index, this.#skipped),
     });
+  }
+
+  get #skipped(): Skipped {
+    const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
+    return { bytes, ms };
   }
 
   #begun(atMs: number): void {
@@ -477,8 +492,7 @@ export class LocalRecording implements Recording {
   }
 
   #endUpload(): void {
-    const { skippedBytes: bytes = 0, skippedMs: ms = 0 } = this.#row.continuation ?? {};
-    const head = this.#index.finalHead({ bytes, ms });
+    const head = this.#index.finalHead(this.#skipped);
     this.#upload.end({ timeline: () => this.#time.timeline, head });
   }
 
@@ -540,6 +554,7 @@ export class LocalRecording implements Recording {
   }
 
   #halt(): void {
+    this.#overview?.stop();
     this.#source?.stop();
     this.#stop.abort(new ClientError('aborted', 'The recording was stopped.'));
   }

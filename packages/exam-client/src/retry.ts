@@ -76,7 +76,7 @@ export async function untilAvailable<Result>(
 }
 
 /** Rejects on an abort at once: the task may take a minute. */
-function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+export function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort);

@@ -151,6 +151,27 @@ export class Service {
     return { sizeBytes: expected(completed?.sizeBytes, 'number') };
   }
 
+  /**
+   * Repeating it replaces the overview. @throws Unavailable; ClientError with the problem's code. Never waits in the name of the
+   * recording: it is not worth telling a candidate.
+   */
+  async putOverview(recordingId: string, body: Bytes, signal: AbortSignal): Promise<void> {
+    const put = async (authorization: Record<string, string>): Promise<Answer> => {
+      const headers = { ...authorization, 'content-type': 'application/octet-stream' };
+      const response = await fetch(`${this.#recordings}/${recordingId}/overview`, {
+        method: 'PUT',
+        headers,
+        body,
+        signal,
+      });
+      return { status: response.status, text: await response.text(), header: (name) => response.headers.get(name) };
+    };
+    const unavailable = (error: unknown) => {
+      throw new Unavailable('unreachable', String(error));
+    };
+    readResult(await this.#authorized((authorization) => put(authorization).catch(unavailable)));
+  }
+
   /** What was empty leaves nothing: a repeated call does not find it. */
   async abort(recordingId: string): Promise<void> {
     try {

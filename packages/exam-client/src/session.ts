@@ -25,6 +25,8 @@ export interface SessionOptions extends ServiceOptions {
   readonly signal?: AbortSignal;
   /** The limit on recordings that cannot be kept in IndexedDB. Default: 64 MiB. */
   readonly memoryLimitBytes?: number;
+  /** Whether small pictures and a measure of change are made of each recording and sent with it. Default: true. */
+  readonly overview?: boolean;
 }
 
 export interface SessionEvents {
@@ -219,6 +221,7 @@ export class ExamSession extends TypedEventTarget<SessionEvents> {
         service: this.#service,
         clock: this.#clock,
         waits: this.#waits,
+        hasOverview: this.#options.overview !== false,
         signal: this.#over.signal,
         events: {
           onProgress: () => this.emit('progress', { recording }),

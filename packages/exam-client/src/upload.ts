@@ -1,11 +1,12 @@
 // Uploads one recording, part by part while it is recorded, and completes it.
+import { pauseMs } from './backoff.ts';
 import type { Bytes } from './bytes.ts';
 import { now } from './clock.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, Unavailable } from './errors.ts';
 import type { RecordedFile } from './file.ts';
 import { type LocalBytes, newRecordingOf, type RecordingRow, requestKeyOf } from './local-bytes.ts';
 import type { Part, PartUrls } from './part-urls.ts';
-import { untilAvailable, type Waits } from './retry.ts';
+import { orAborted, pauseOrOnline, untilAvailable, type Waits } from './retry.ts';
 import { type CreatedRecording, NoSuchUpload, type Service, type StoredPart } from './service.ts';
 import { Slots } from './slots.ts';
 import type { Timeline } from './timeline.ts';
@@ -16,6 +17,9 @@ export const PARTS_AT_ONCE = 3;
 const MAX_REPAIRS = 3;
 /** Of the parts that are not ready yet: with a hundred URLs a response is small beside a part. */
 const MAX_FOLLOWING = 99;
+
+/** So long at most a completion waits for the overview of its recording. */
+const OVERVIEW_WITHIN_MS = 20_000;
 
 const slots = new Slots(PARTS_AT_ONCE);
 
@@ -34,6 +38,8 @@ export interface UploadDependencies {
   readonly signal: AbortSignal;
   readonly waits: Waits;
   onProgress(): void;
+  /** Of the whole recording; undefined when it has none. */
+  overview(): Promise<Bytes | undefined>;
 }
 
 /** Where the parts go. */
@@ -267,6 +273,7 @@ export class Upload {
     const { service, row, local } = this.#deps;
     // Whether the computer slept decides what the timeline says.
     await this.#try(() => service.settleClock());
+    await this.#sendOverview(recordingId);
     const timeline = this.#ending?.timeline();
     for (let repairs = 0; ; repairs += 1) {
       if ([...this.#stored.values()].some(({ etag }) => etag === '')) await this.#readEtags(recordingId);
@@ -284,6 +291,31 @@ export class Upload {
         await this.#repair(destination, error.partNumbers);
       }
     }
+  }
+
+  /** Best effort, and within a limit: a recording is as good without its overview. @throws the signal's reason */
+  async #sendOverview(recordingId: string): Promise<void> {
+    const { service, signal } = this.#deps;
+    signal.throwIfAborted();
+    const over = new AbortController();
+    const end = () => over.abort();
+    const timer = setTimeout(end, OVERVIEW_WITHIN_MS);
+    signal.addEventListener('abort', end, { signal: over.signal });
+    const send = async () => {
+      const bytes = await this.#deps.overview();
+      if (!bytes) return;
+      const put = () => service.putOverview(recordingId, bytes, over.signal);
+      await put().catch(async (error: unknown) => {
+        const isWorthwhile = error instanceof Unavailable && error.afterMs === 0 && navigator.onLine !== false;
+        if (!isWorthwhile) return;
+        await pauseOrOnline(pauseMs(0, Math.random()), over.signal);
+        if (!over.signal.aborted) await put();
+      });
+    };
+    await orAborted(send(), over.signal).catch(() => {});
+    clearTimeout(timer);
+    end();
+    signal.throwIfAborted();
   }
 
   /** Sends again the parts that are still local, and accepts the others from the store where their size is right. */

@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { pauseMs, retryAfterMs } from '../src/backoff.ts';
 import { mediaSeconds, offsetSeconds, type Timeline } from '../src/timeline.ts';
 
-test('the client is one module without imports, below 21 kB gzipped', async () => {
+test('the client is one module without imports, below 25 kB gzipped', async () => {
   const { outputFiles, metafile } = await build({
     entryPoints: [new URL('../src/index.ts', import.meta.url).pathname],
     bundle: true,
@@ -17,7 +17,7 @@ test('the client is one module without imports, below 21 kB gzipped', async () =
   });
   expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
   expect(Object.keys(metafile.inputs).filter((path) => !path.startsWith('packages/exam-client/src/'))).toEqual([]);
-  expect(gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length).toBeLessThan(21_000);
+  expect(gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length).toBeLessThan(25_000);
 });
 
 test('the pause doubles from one second to half a minute, and lies anywhere below, so that many clients spread', () => {

@@ -77,6 +77,7 @@ async function createInOneVisit(row: RecordingRow, token: string): Promise<Recor
     service,
     signal: abort.signal,
     onProgress() {},
+    overview: async () => undefined,
     waits: new Waits(() => {}),
   });
   await upload.run().catch((error: unknown) => {

@@ -91,6 +91,7 @@ async function openBrowser(contentType = 'video/webm') {
         service: new Service({ ...row, getToken }, clock),
         clock,
         waits: new Waits(() => {}),
+        hasOverview: true,
         signal: abort.signal,
         events: {
           onProgress() {},

@@ -61,6 +61,7 @@ async function openRecording(row?: RecordingRow) {
     signal: abort.signal,
     waits: new Waits(() => waits.push('changed')),
     onProgress() {},
+    overview: async () => undefined,
   });
   const asked: number[][] = [];
   line.refuse = (request, body) => {

@@ -20,7 +20,7 @@ export class Player {
   readonly #timeline: Timeline;
   readonly #notes = make('div', { part: 'notes', class: 'notes' });
   readonly #status = make('p', { part: 'status', class: 'status', role: 'status' });
-  readonly #marksTitle = make('h3');
+  readonly #marksTitle = make('h2');
   readonly #marks = make('ul');
   readonly #keys = make('dialog', { part: 'keys', class: 'keys' });
   readonly #player: HTMLElement;

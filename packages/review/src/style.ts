@@ -20,8 +20,8 @@ export const STYLE = `
 :host([hidden]), [hidden] { display: none !important; }
 * { box-sizing: border-box; }
 .review { display: grid; gap: 0.75rem; }
-p, h2, h3, ul, dl, figure { margin: 0; padding: 0; }
-h2, h3 { font-size: 1rem; }
+p, h2, ul, dl, figure { margin: 0; padding: 0; }
+h2 { font-size: 1rem; }
 .notes { color: var(--review-soft-text); font-size: 0.9rem; }
 .player { display: grid; gap: 1rem; min-inline-size: 0; }
 .player:fullscreen { background: var(--review-surface); padding: 0.75rem; overflow: auto; }

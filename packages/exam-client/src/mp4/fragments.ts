@@ -1,13 +1,15 @@
 // The part of an MP4 from the first fragment on: the times of its frames, and its fragments that begin with a keyframe.
+
+import type { MeasuredFrame } from '../activity.ts';
 import { type Bytes, readUint } from '../bytes.ts';
-import { JUMP_BACK_MS, type Restart } from '../container.ts';
-import { addCue, addFrames, type IndexState } from '../index-state.ts';
+import { JUMP_BACK_MS, type Keyframe, type Restart } from '../container.ts';
+import { addCue, addFrames, type IndexState, measureFrame } from '../index-state.ts';
 import { type Box, boxes, readBox } from './boxes.ts';
 import { MAX_FRAGMENT_HEADER_BYTES, type Mp4Head } from './head.ts';
 
 /** Flags of `tfhd` and `trun`: a field of four bytes for each, in this order. */
-const TFHD = { duration: 0x8, flags: 0x20 };
-const TRUN = { firstFlags: 0x4, duration: 0x100, flags: 0x400, ofFrame: 0xf00 };
+const TFHD = { duration: 0x8, size: 0x10, flags: 0x20 };
+const TRUN = { dataOffset: 0x1, firstFlags: 0x4, duration: 0x100, size: 0x200, flags: 0x400, ofFrame: 0xf00 };
 /** Of a frame: it is no keyframe. */
 const IS_DEPENDENT = 0x10000;
 
@@ -18,6 +20,9 @@ interface Frames {
   readonly lastMs: number;
   readonly deltaMs: number;
   readonly isKeyframe: boolean;
+  readonly each: readonly MeasuredFrame[];
+  /** Where the data of the first frame are, from the beginning of the fragment; undefined when it does not say. */
+  readonly dataAt: number | undefined;
 }
 
 /** How many of `bytes`, which end at `state.offset`, were read; more than there are when a payload continues. */
@@ -26,6 +31,7 @@ export function readFragments(
   head: Mp4Head,
   bytes: Bytes,
   from: number,
+  onKeyframe: (keyframe: Keyframe) => void,
 ): number | Restart | 'invalid' {
   let at = from;
   while (at < bytes.length) {
@@ -40,10 +46,15 @@ export function readFragments(
       const fragment = boxes(bytes, 'traf', payload, end).flatMap((box) => readFrames(state, head, bytes, box));
       const isEarlier = ({ track, startMs }: Frames) => startMs < (state.tracks[track]?.lastMs ?? 0) - JUMP_BACK_MS;
       if (fragment.some(isEarlier)) return { at, head: head.own };
-      for (const { track, startMs, lastMs, deltaMs, isKeyframe } of fragment) {
+      for (const { track, startMs, lastMs, deltaMs, isKeyframe, each, dataAt } of fragment) {
         addFrames(state, track, startMs, lastMs, deltaMs);
+        if (track !== head.cueTrack) continue;
+        for (const frame of each) measureFrame(state, { ...frame, isKeyframe: frame.isKeyframe && head.isVideo });
+        if (!isKeyframe) continue;
         const offset = state.offset - bytes.length + at;
-        if (track === head.cueTrack && isKeyframe) addCue(state, { timeMs: startMs, offset });
+        addCue(state, { timeMs: startMs, offset });
+        if (!head.isVideo || dataAt === undefined) continue;
+        onKeyframe({ timeMs: startMs, offset: offset + dataAt, sizeBytes: each[0]?.sizeBytes ?? 0 });
       }
     }
     at = end;
@@ -63,31 +74,39 @@ function readFrames(state: IndexState, head: Mp4Head, bytes: Bytes, { payload: f
   const given = uint(header.payload);
   const field = (flag: number) => (given & flag ? uint(header.payload + 8 + lengthBefore(flag, given)) : undefined);
   const defaultTicks = field(TFHD.duration) ?? defaults.durationTicks;
+  // Earlier versions of the client noted no size.
+  const defaultBytes = field(TFHD.size) ?? defaults.sizeBytes ?? 0;
+  const defaultFlags = field(TFHD.flags) ?? defaults.flags;
   const { lastMs: beforeMs = 0, deltaMs: lastedMs = 0 } = state.tracks[track] ?? {};
   const startMs = decodeTime
     ? ms(uint(decodeTime.payload + 4, bytes[decodeTime.payload] === 1 ? 8 : 4))
     : beforeMs + lastedMs;
   let ticks = 0;
   let lastTicks = 0;
-  let count = 0;
-  let flags: number | undefined;
+  let dataAt: number | undefined;
+  const each: MeasuredFrame[] = [];
   for (const { payload } of boxes(bytes, 'trun', from, end)) {
     const runs = uint(payload);
     const frames = uint(payload + 4);
     const at = payload + 8;
     const framesAt = at + lengthBefore(TRUN.duration, runs);
-    if (runs & TRUN.firstFlags) flags ??= uint(at + lengthBefore(TRUN.firstFlags, runs));
-    else if (runs & TRUN.flags) flags ??= uint(framesAt + lengthBefore(TRUN.flags, runs & TRUN.ofFrame));
-    count += frames;
+    if (each.length === 0 && runs & TRUN.dataOffset) dataAt = uint(at);
     for (let index = 0; index < frames; index += 1) {
-      lastTicks =
-        runs & TRUN.duration ? uint(framesAt + index * lengthBefore(0x1000, runs & TRUN.ofFrame)) : defaultTicks;
+      const frameAt = framesAt + index * lengthBefore(0x1000, runs & TRUN.ofFrame);
+      const own = (flag: number) => (runs & flag ? uint(frameAt + lengthBefore(flag, runs & TRUN.ofFrame)) : undefined);
+      const first = index === 0 && runs & TRUN.firstFlags ? uint(at + lengthBefore(TRUN.firstFlags, runs)) : undefined;
+      const isKeyframe = ((first ?? own(TRUN.flags) ?? defaultFlags) & IS_DEPENDENT) === 0;
+      each.push({ timeMs: startMs + ms(ticks), sizeBytes: own(TRUN.size) ?? defaultBytes, isKeyframe });
+      lastTicks = own(TRUN.duration) ?? defaultTicks;
       ticks += lastTicks;
     }
   }
-  if (count === 0) return [];
-  const isKeyframe = !head.isVideo || ((flags ?? field(TFHD.flags) ?? defaults.flags) & IS_DEPENDENT) === 0;
-  return [{ track, startMs, lastMs: startMs + ms(ticks - lastTicks), deltaMs: ms(lastTicks), isKeyframe }];
+  const [first] = each;
+  if (!first) return [];
+  const lastMs = startMs + ms(ticks - lastTicks);
+  return [
+    { track, startMs, lastMs, deltaMs: ms(lastTicks), isKeyframe: !head.isVideo || first.isKeyframe, each, dataAt },
+  ];
 }
 
 /** The length of the fields before that of `flag`. */

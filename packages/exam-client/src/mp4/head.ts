@@ -1,6 +1,6 @@
 // The part of an MP4 before the first fragment: read, and rewritten with durations and an index of the fragments.
 import { type Bytes, concat, readUint, uintBytes } from '../bytes.ts';
-import { type Cue, HEAD_BYTES, MAX_OWN_BYTES, thinned } from '../container.ts';
+import { type Cue, type Decoding, HEAD_BYTES, MAX_OWN_BYTES, thinned, VP9 } from '../container.ts';
 import { type Box, box, boxes, readBox } from './boxes.ts';
 
 /** A fragment's header: a minute of frames has less. */
@@ -13,6 +13,8 @@ const BOX_BYTES = 8;
 /** Of a `sidx` without references, and of each reference. */
 const SIDX_BYTES = 40;
 const REFERENCE_BYTES = 12;
+/** Of a description of pictures: its own fields, before its boxes. */
+const VISUAL_ENTRY_BYTES = 78;
 
 /** Plain data: it is kept in IndexedDB. */
 export interface Mp4Head {
@@ -32,6 +34,7 @@ export interface Mp4Head {
 export interface TrackDefaults {
   readonly ticksPerSecond: number;
   readonly durationTicks: number;
+  readonly sizeBytes?: number;
   readonly flags: number;
 }
 
@@ -104,6 +107,23 @@ export function finalMp4Head(head: Mp4Head, ending: Mp4Ending): Bytes {
   return concat([own, padding(HEAD_BYTES - own.length - index.length), index]);
 }
 
+/** How the frames of its picture are decoded; undefined when there is none, or that is not known. */
+export function mp4Decoding({ own, moov, cueTrack }: Mp4Head): Decoding | undefined {
+  const tracks = boxes(own, 'trak', moov.payload, moov.end);
+  const track = tracks.find(({ payload, end }) =>
+    boxes(own, 'tkhd', payload, end).some((header) => idOf(own, header) === cueTrack),
+  );
+  const [formats] = track ? boxes(own, 'mdia/minf/stbl/stsd', track.payload, track.end) : [];
+  const format = formats ? readBox(own, formats.payload + 8) : 'invalid';
+  if (typeof format === 'string') return undefined;
+  if (format.type === 'vp09') return { codec: VP9 };
+  const [avc] = format.type === 'avc1' ? boxes(own, 'avcC', format.payload + VISUAL_ENTRY_BYTES, format.end) : [];
+  if (!avc) return undefined;
+  const description = own.slice(avc.payload, avc.end);
+  const profile = Array.from(description.subarray(1, 4), (byte) => byte.toString(16).padStart(2, '0'));
+  return { codec: `avc1.${profile.join('')}`, description };
+}
+
 function headOf(own: Bytes, moov: Box, sizeBytes: number): Mp4Head | 'unsupported' {
   const { payload: from, end: to } = moov;
   const defaults = new Map(
@@ -118,8 +138,10 @@ function headOf(own: Bytes, moov: Box, sizeBytes: number): Mp4Head | 'unsupporte
     const at = defaults.get(id) ?? Number.NaN;
     const isVideo = String.fromCharCode(...own.subarray(handler.payload + 8, handler.payload + 12)) === 'vide';
     const ticksPerSecond = scaleOf(own, media);
-    const flags = readUint(own, at + 20, at + 24);
-    return [{ id, isVideo, ticksPerSecond, durationTicks: readUint(own, at + 12, at + 16), flags }];
+    const [durationTicks = 0, sizeBytes = 0, flags = 0] = [12, 16, 20].map((field) =>
+      readUint(own, at + field, at + field + 4),
+    );
+    return [{ id, isVideo, ticksPerSecond, durationTicks, sizeBytes, flags }];
   });
   const cued = found.find(({ isVideo }) => isVideo) ?? found[0];
   if (!cued || found.some(({ ticksPerSecond }) => ticksPerSecond === 0)) return 'unsupported';

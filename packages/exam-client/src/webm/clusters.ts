@@ -1,7 +1,7 @@
 // The part of a WebM from the first cluster on: the times of its frames, and its clusters with keyframes.
 import { type Bytes, concat, readUint } from '../bytes.ts';
-import { JUMP_BACK_MS, type Restart } from '../container.ts';
-import { addCue, addFrames, type IndexState, lastMsOf } from '../index-state.ts';
+import { JUMP_BACK_MS, type Keyframe, type Restart } from '../container.ts';
+import { addCue, addFrames, type IndexState, lastMsOf, measureFrame } from '../index-state.ts';
 import { ID, readHeader, vintLength } from './ebml.ts';
 import { ownWebmHead, type WebmHead } from './head.ts';
 
@@ -11,6 +11,8 @@ const BLOCK_HEAD_BYTES = 11;
 const KEYFRAME_FLAG = 0x80;
 /** The last frame is assumed to last as long as the one before it, and at most this. */
 const MAX_FRAME_MS = 100;
+/** Of a block, after its track: its time and its flags. */
+const TIME_AND_FLAGS_BYTES = 3;
 
 /** How many of `bytes`, which end at `state.offset`, were read; more than there are when a payload continues. */
 export function readClusters(
@@ -18,6 +20,7 @@ export function readClusters(
   head: WebmHead,
   bytes: Bytes,
   from: number,
+  onKeyframe: (keyframe: Keyframe) => void,
 ): number | Restart | 'invalid' {
   const base = state.offset - bytes.length;
   let at = from;
@@ -58,7 +61,12 @@ export function readClusters(
       case ID.simpleBlock:
       case ID.block:
         if (Math.min(end, header.payload + BLOCK_HEAD_BYTES) > bytes.length) return at;
-        readBlock(state, head, bytes, header.payload, header.id === ID.simpleBlock);
+        readBlock(state, head, bytes, {
+          at: header.payload,
+          end,
+          isSimple: header.id === ID.simpleBlock,
+          onKeyframe: ({ offset, ...keyframe }) => onKeyframe({ ...keyframe, offset: base + offset }),
+        });
         break;
       case ID.referenceBlock:
         if (state.group) state.group.isKeyframe = false;
@@ -74,6 +82,8 @@ export function endGroup(state: IndexState, offset: number): void {
   const { group } = state;
   if (!group || offset < group.end) return;
   state.group = undefined;
+  const { timeMs, sizeBytes, isKeyframe } = group;
+  if (sizeBytes !== undefined) measureFrame(state, { timeMs, sizeBytes, isKeyframe });
   if (group.isKeyframe) addClusterCue(state, group.timeMs);
 }
 
@@ -82,7 +92,16 @@ function msPerTick(head: WebmHead): number {
   return head.msPerTick ?? 1;
 }
 
-function readBlock(state: IndexState, head: WebmHead, bytes: Bytes, at: number, isSimple: boolean): void {
+interface Block {
+  /** Where its payload begins and ends, in the bytes that are read. */
+  readonly at: number;
+  readonly end: number;
+  readonly isSimple: boolean;
+  /** `offset` is a position in the bytes that are read. */
+  readonly onKeyframe: (keyframe: Keyframe) => void;
+}
+
+function readBlock(state: IndexState, head: WebmHead, bytes: Bytes, { at, end, isSimple, onKeyframe }: Block): void {
   const { cluster, group, tracks } = state;
   const length = vintLength(bytes, at);
   if (!cluster || length === undefined) return;
@@ -92,8 +111,19 @@ function readBlock(state: IndexState, head: WebmHead, bytes: Bytes, at: number, 
   const before = tracks[track]?.lastMs ?? timeMs;
   addFrames(state, track, timeMs, Math.max(before, timeMs), Math.min(Math.max(0, timeMs - before), MAX_FRAME_MS));
   if (track !== head.cueTrack) return;
-  if (group && !isSimple) state.group = { ...group, timeMs, isKeyframe: true };
-  else if (!head.isVideo || ((bytes[at + length + 2] ?? 0) & KEYFRAME_FLAG) !== 0) addClusterCue(state, timeMs);
+  const offset = at + length + TIME_AND_FLAGS_BYTES;
+  const sizeBytes = Math.max(0, end - offset);
+  if (group && !isSimple) {
+    // Whether a frame of the picture is a keyframe is known only at the end of the group.
+    if (!head.isVideo) measureFrame(state, { timeMs, sizeBytes, isKeyframe: false });
+    state.group = { ...group, timeMs, isKeyframe: true, ...(head.isVideo && { sizeBytes }) };
+    return;
+  }
+  const isKeyframe = !head.isVideo || ((bytes[at + length + 2] ?? 0) & KEYFRAME_FLAG) !== 0;
+  measureFrame(state, { timeMs, sizeBytes, isKeyframe: isKeyframe && head.isVideo });
+  if (!isKeyframe) return;
+  addClusterCue(state, timeMs);
+  if (head.isVideo) onKeyframe({ timeMs, offset, sizeBytes });
 }
 
 /** One cue for each cluster: a player reads on from its beginning. */

@@ -1,6 +1,6 @@
 // The part of a WebM before the first cluster: read, and rewritten with room for the duration and the cues.
 import { type Bytes, concat, readUint, uintBytes } from '../bytes.ts';
-import { type Cue, everySecond, HEAD_BYTES, MAX_OWN_BYTES } from '../container.ts';
+import { type Cue, type Decoding, everySecond, HEAD_BYTES, MAX_OWN_BYTES, VP9 } from '../container.ts';
 import { element, floatElement, ID, readHeader, sizeBytes, uintElement, voidElement } from './ebml.ts';
 
 /** Of unknown size, like the clusters in it: FFmpeg warns when only the clusters have an unknown size. */
@@ -8,6 +8,8 @@ const SEGMENT_HEADER: Bytes = concat([uintBytes(ID.segment), sizeBytes(undefined
 const SEEK_POSITION_LENGTH = 4;
 const VIDEO = 1;
 const NANOSECONDS_PER_MS = 1_000_000;
+/** As decoders name them, by their names in WebM: those that need no description. */
+const CODECS: Readonly<Record<string, string>> = { V_VP8: 'vp8', V_VP9: VP9 };
 
 /** Plain data: it is kept in IndexedDB. */
 export interface WebmHead {
@@ -77,6 +79,13 @@ export function finalWebmHead(head: WebmHead, durationMs: number, cues: readonly
   return concat([before, written, room === 0 ? new Uint8Array() : voidElement(room)]);
 }
 
+/** How the frames of its picture are decoded; undefined when there is none, or that is not known. */
+export function webmDecoding({ tracks, cueTrack }: WebmHead): Decoding | undefined {
+  const track = readTracks(tracks).find(({ number }) => number === cueTrack);
+  const codec = CODECS[track?.codec ?? ''];
+  return codec === undefined ? undefined : { codec };
+}
+
 function headOf(ebml: Bytes, info: Bytes, tracks: Bytes, sizeBytes: number): WebmHead | 'unsupported' {
   const scale = [...children(info)].find(({ id }) => id === ID.timestampScale)?.payload;
   const msPerTick = scale ? readUint(scale, 0, scale.length) / NANOSECONDS_PER_MS : 1;
@@ -90,14 +99,15 @@ function headOf(ebml: Bytes, info: Bytes, tracks: Bytes, sizeBytes: number): Web
  * Also sets each CodecDelay to 0, within `tracks`. Firefox writes 6.5 ms for Opus; the times of sound then begin before 0,
  * and Chromium cannot seek back to the beginning of a file with sound and video.
  */
-function readTracks(tracks: Bytes): { number: number; type: number }[] {
+function readTracks(tracks: Bytes): { number: number; type: number; codec: string }[] {
   return [...children(payloadOf(tracks))]
     .filter(({ id }) => id === ID.trackEntry)
     .map(({ payload }) => {
       const fields = new Map([...children(payload)].map((child) => [child.id, child.payload]));
       const uint = (id: number) => readUint(fields.get(id) ?? new Uint8Array(), 0, fields.get(id)?.length ?? 0);
       fields.get(ID.codecDelay)?.fill(0);
-      return { number: uint(ID.trackNumber), type: uint(ID.trackType) };
+      const codec = new TextDecoder().decode(fields.get(ID.codecId));
+      return { number: uint(ID.trackNumber), type: uint(ID.trackType), codec };
     });
 }
 
