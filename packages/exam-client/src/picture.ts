@@ -10,7 +10,7 @@ const QUALITY = 0.4;
 const WITHIN_MS = 5_000;
 
 export function makesPictures(): boolean {
-  return 'VideoDecoder' in globalThis && 'OffscreenCanvas' in globalThis;
+  return typeof VideoDecoder === 'function' && typeof OffscreenCanvas === 'function';
 }
 
 /** All pictures of one maker have the same type and the same size. */

@@ -44,6 +44,8 @@ export class Backend {
   readonly #uploadMode: 'direct' | 'proxy';
   readonly #mistake: Mistake | undefined;
   readonly #testStore;
+  /** By the ids of their recordings, the last one that was sent. */
+  readonly overviews = new Map<string, Uint8Array<ArrayBuffer>>();
   #assessedAt: string | undefined;
   #service!: ReturnType<typeof startTestService>;
   #server!: Server;
@@ -92,6 +94,7 @@ export class Backend {
   /** One request on a connection of its own. */
   async #serve({ method, url, headers, body }: HttpRequest): Promise<HttpReply> {
     if (url.startsWith(STORE_URL)) return this.#store(method, url, body);
+    if (url.endsWith('/overview')) return this.#takeOverview(url, body);
     const [ours, theirs] = duplexPair();
     this.#server.emit('connection', theirs);
     const { pathname, search, host } = new URL(url);
@@ -135,6 +138,19 @@ export class Backend {
         return named.includes(name) && value !== undefined ? [[name, String(value)]] : [];
       }),
     );
+  }
+
+  /** Whatever it is, while the recording is being uploaded: the oracle judges it. */
+  async #takeOverview(url: string, body: Uint8Array = new Uint8Array()): Promise<HttpReply> {
+    const recordingId = url.split('/').at(-2) ?? '';
+    const recording = (await this.recordings()).find((known) => known.recordingId === recordingId);
+    const refuse = (status: number, code: string): HttpReply => {
+      return { status, headers: {}, body: new TextEncoder().encode(JSON.stringify({ code })) };
+    };
+    if (!recording) return refuse(404, 'recording-not-found');
+    if (recording.state !== 'uploading') return refuse(409, 'recording-stored');
+    this.overviews.set(recordingId, body.slice());
+    return { status: 204, headers: {}, body: new Uint8Array() };
   }
 
   async #store(method: string, url: string, body: Uint8Array | undefined): Promise<HttpReply> {

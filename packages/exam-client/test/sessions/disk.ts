@@ -66,6 +66,28 @@ export class Disk {
     }
   }
 
+  /** What is in a store of the client's database, when all pages are closed or quiet. */
+  async all<Value>(name: string): Promise<Value[]> {
+    const [{ name: database, version } = {}] = await this.#factory.databases();
+    if (database === undefined) return [];
+    const opened = await this.#opened(database, version);
+    if (!opened.objectStoreNames.contains(name)) return [];
+    const request = opened.transaction(name).objectStore(name).getAll();
+    const values = await new Promise<Value[]>((resolve) => {
+      request.onsuccess = () => resolve(request.result as Value[]);
+    });
+    opened.close();
+    return values;
+  }
+
+  #opened(name: string, version: number | undefined): Promise<IDBDatabase> {
+    return new Promise((resolve, reject) => {
+      const request = this.#factory.open(name, version);
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(new Error('The database does not open.', { cause: request.error }));
+    });
+  }
+
   /** Undoes the writes of the last second. All pages are closed. */
   async losePower(): Promise<void> {
     const since = this.#world.nowMs - VOLATILE_MS;
@@ -73,11 +95,7 @@ export class Disk {
     this.#journal = [];
     const [{ name, version } = {}] = await this.#factory.databases();
     if (name === undefined || lost.length === 0) return;
-    const database = await new Promise<IDBDatabase>((resolve, reject) => {
-      const request = this.#factory.open(name, version);
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(new Error('The database does not open.', { cause: request.error }));
-    });
+    const database = await this.#opened(name, version);
     await new Promise((resolve) => {
       const transaction = database.transaction([...database.objectStoreNames], 'readwrite');
       transaction.oncomplete = resolve;

@@ -27,6 +27,8 @@ export interface Weather {
   readonly busy?: number;
   /** The store refuses a part. */
   readonly putsRefused?: number;
+  /** What happens to an overview on its way. */
+  readonly overview?: 'refused' | 'slow' | 'reply lost' | 'hangs';
   /** Kilobits per second, for each request. */
   readonly kbps?: number;
 }
@@ -83,6 +85,7 @@ export class Line {
     if (sending.signal.aborted || !sending.page.isAlive) return never();
     if (fate === 'busy' || fate === 'putsRefused') return this.#refuse(sending, note);
     if (fate === 'late') return this.#arriveLate(sending, note);
+    if (fate === 'arrives' && isOverview(sending)) return this.#sendOverview(sending, note);
     if (fate === 'hanging' && this.#random.chance(0.5)) {
       note('does not arrive, and is not answered');
       return never();
@@ -92,6 +95,25 @@ export class Line {
     await this.#world.sleep(this.#random.between(5, 80));
     if (fate === 'hanging') return never();
     if (fate === 'replyLost' || this.#outage(sending) !== undefined) throw new ConnectionFailed();
+    return reply;
+  }
+
+  async #sendOverview(sending: Sending, note: (what: string) => void): Promise<HttpReply> {
+    const fault = [...this.#weathers].find(({ overview }) => overview)?.overview;
+    if (fault === 'refused') {
+      const status = this.#random.pick([400, 404, 405, 409, 413, 500]);
+      note(`${status}, refused`);
+      const problem = { code: `refused-${status}`, title: 'Refused' };
+      const headers = { 'content-type': 'application/problem+json' };
+      return { status, headers, body: new TextEncoder().encode(JSON.stringify(problem)) };
+    }
+    if (fault === 'slow') await this.#world.sleep(this.#random.between(1_000, 60_000));
+    const isServed = fault !== 'hangs' || this.#random.chance(0.5);
+    const reply = isServed ? await this.#serve(sending) : undefined;
+    note(`${reply ? `${reply.status}${problemOf(reply)}` : 'does not arrive'}${fault ? `, ${fault}` : ''}`);
+    if (!reply || fault === 'hangs') return never();
+    await this.#world.sleep(this.#random.between(5, 80));
+    if (fault === 'reply lost') throw new ConnectionFailed();
     return reply;
   }
 
@@ -170,6 +192,10 @@ export class Line {
 
 function isPut({ url }: HttpRequest): boolean {
   return url.startsWith(STORE_URL);
+}
+
+function isOverview({ url }: HttpRequest): boolean {
+  return url.endsWith('/overview');
 }
 
 function never(): Promise<never> {

@@ -176,6 +176,33 @@ export const MISTAKES: readonly Mistake[] = [
       },
     }),
   },
+  {
+    name: 'an overview is of another film',
+    breaks: 'wrong overview',
+    seed: 1,
+    isClean: true,
+    serve: (request, go) => {
+      if (!request.url.endsWith('/overview')) return go(request);
+      const body = Buffer.from(request.body ?? []);
+      return go({ ...request, body: body.fill(0, body.length - 1) });
+    },
+  },
+  {
+    name: 'pictures are not erased',
+    breaks: 'pictures left',
+    seed: 1,
+    isClean: true,
+    page: ({ IDBKeyRange, ...others }) => ({
+      ...others,
+      IDBKeyRange: {
+        bound: (lower: [string, number], upper: [string, number], ...open: boolean[]) => {
+          const { bound } = IDBKeyRange as typeof globalThis.IDBKeyRange;
+          const other = ([recording, at]: [string, number]) => [recording.replace('/overview', '/other'), at];
+          return bound.call(IDBKeyRange, other(lower), other(upper), ...open);
+        },
+      },
+    }),
+  },
 ];
 
 function refusingFirst(): NonNullable<Mistake['serve']> {

@@ -1,5 +1,6 @@
 // What must be true of every session once it has ended. Each rule names what it found against it.
 import type { Recording as ServiceRecording } from '../../../../src/model/recording.ts';
+import { type Overview, readOverview } from '../../src/overview.ts';
 import type { Recording } from '../../src/recording.ts';
 import type { Gap } from '../../src/timeline.ts';
 import { ID, readHeader } from '../../src/webm/ebml.ts';
@@ -25,6 +26,8 @@ export const RULES = {
   'disturbed for nothing': disturbedForNothing,
   'kept after withdrawal': keptAfterWithdrawal,
   'told the console': toldTheConsole,
+  'wrong overview': wrongOverviews,
+  'pictures left': picturesLeft,
 } as const;
 export type Rule = keyof typeof RULES;
 
@@ -44,6 +47,7 @@ const TOLD_WITHIN_MS = 30_000;
 /** What a crash, or a loss of power, may take: the recorder's last second, or the disk's. */
 const LAST_MOMENT_MS = 1_100;
 
+const PICTURE_EVERY_MS = 10_000;
 const HANGS_UNTOLD_MS = 12_000;
 
 export function judge(outcome: Outcome): Finding[] {
@@ -409,4 +413,58 @@ function toldTheConsole({ visits }: Scene): string[] {
   return visits.flatMap(({ page, consoleLines }) =>
     consoleLines.filter((line) => secret.test(line)).map(() => `${page.name}: a secret`),
   );
+}
+
+/** An overview is not sent for ever, so it may be missing where there are faults. */
+function wrongOverviews({ plan, copies }: Scene): string[] {
+  return copies.flatMap(({ film, overview, blocks, recording }) => {
+    const [first, last] = [blocks[0], blocks.at(-1)];
+    if (!film || !first || !last) return [];
+    if (!overview) return plan.isClean ? [`${film.name}: none`] : [];
+    try {
+      const lengthMs = last.mediaMs + last.lengthMs - first.mediaMs;
+      return overviewFindings(readOverview(overview), { film, blocks, lengthMs, isClean: plan.isClean }).map(
+        (what) => `${film.name} (${recording.recordingId}): ${what}`,
+      );
+    } catch (error) {
+      return [`${film.name}: ${String(error)}`];
+    }
+  });
+}
+
+interface OverviewTruth {
+  readonly film: Film;
+  readonly blocks: readonly Block[];
+  readonly lengthMs: number;
+  readonly isClean: boolean;
+}
+
+/** A picture of a fake decoder is the beginning of its keyframe. */
+function overviewFindings(
+  { pictures, activity }: Overview,
+  { film, blocks, lengthMs, isClean }: OverviewTruth,
+): string[] {
+  const items = pictures?.items ?? [];
+  const beginMs = Math.round(blocks[0]?.mediaMs ?? 0);
+  const strange = items.filter(({ atSeconds, bytes }) => {
+    const atMs = Math.round(atSeconds * 1000) + beginMs;
+    const block = blocks.find(({ mediaMs }) => Math.round(mediaMs) === atMs);
+    return !block || !film.media.subarray(block.offset, block.offset + block.sizeBytes).includes(Buffer.from(bytes));
+  });
+  const wanted = isClean ? Math.floor(lengthMs / PICTURE_EVERY_MS) : 0;
+  const still = isClean && activity?.subarray(0, -1).includes(0) === true;
+  return [
+    ...strange.map(({ atSeconds }) => `the picture at ${atSeconds} s is not of the film`),
+    ...(items.length < wanted ? [`${items.length} pictures of ${seconds(lengthMs)}`] : []),
+    ...((activity?.length ?? 0) * 1000 > lengthMs + TOLERATED_MS
+      ? [`${activity?.length} values for ${seconds(lengthMs)}`]
+      : []),
+    ...(isClean && (!activity || activity.length * 1000 < lengthMs - TOLERATED_MS) ? ['seconds without a value'] : []),
+    ...(still ? ['a second in which nothing changed'] : []),
+  ];
+}
+
+/** The disk has pictures only of what is still to be uploaded. */
+function picturesLeft({ pictured }: Scene): string[] {
+  return pictured.filter(({ state }) => state !== 'open').map(({ key, state }) => `${key} is ${state ?? 'forgotten'}`);
 }

@@ -98,6 +98,17 @@ export function newPlan(seed: number, isClean: boolean) {
     hasLocks: random.chance(0.9),
     memoryLimitBytes: random.pick([undefined, 400_000]),
     faults: isClean ? [] : drawFaults(random, examMs, idleLimitMs),
+    ...(isClean ? GOOD : drawOverviewFaults(newRandom(seed, 5))),
+  };
+}
+
+const GOOD = { decoder: 'works', overviewFault: undefined } as const;
+
+/** What is wrong with pictures and with the calls that send them, for the whole session. */
+function drawOverviewFaults(random: Random) {
+  return {
+    decoder: random.pick(['works', 'works', 'works', 'now and then', 'fails', 'hangs', 'absent'] as const),
+    overviewFault: random.pick([undefined, undefined, 'refused', 'slow', 'reply lost', 'hangs'] as const),
   };
 }
 

@@ -28,6 +28,7 @@ export interface Kept {
   readonly recording: ServiceRecording;
   /** Of a stored one. */
   readonly media: Buffer | undefined;
+  readonly overview: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** What the oracle judges. */
@@ -41,6 +42,8 @@ export interface Outcome {
   readonly erasedIds: readonly string[];
   /** When consent was withdrawn. */
   readonly withdrawnAtMs: number | undefined;
+  /** The recordings of which the disk still has pictures, and what it says of them. */
+  readonly pictured: readonly { readonly key: string; readonly state: string | undefined }[];
   readonly story: Story;
 }
 
@@ -79,6 +82,8 @@ export class Session {
       world,
       faults.some(({ kind }) => kind === 'machine killed'),
     );
+    const { overviewFault: overview } = this.plan;
+    if (overview) this.line.change({ overview });
     this.machine = new Machine(world, { disk, locks: new Locks(), wallAheadMs });
   }
 
@@ -111,8 +116,9 @@ export class Session {
     stopSweeps();
     const kept = await world.work(() => this.#kept());
     for (const { recording } of kept) story.add('service', `has ${recording.recordingId}: ${recording.state}`);
+    const pictured = await world.work(() => this.#pictured());
     const { films, visits, erasedIds, withdrawnAtMs } = this;
-    return { plan, films, visits, kept, happened: this.#happened, erasedIds, withdrawnAtMs, story };
+    return { plan, films, visits, kept, pictured, happened: this.#happened, erasedIds, withdrawnAtMs, story };
   }
 
   static async run(seed: number, options: SessionOptions = {}): Promise<Outcome> {
@@ -186,8 +192,19 @@ export class Session {
   async #kept(): Promise<Kept[]> {
     const kept: Kept[] = [];
     for (const recording of await this.backend.recordings()) {
-      kept.push({ recording, media: recording.state === 'stored' ? await this.backend.media(recording) : undefined });
+      const media = recording.state === 'stored' ? await this.backend.media(recording) : undefined;
+      kept.push({ recording, media, overview: this.backend.overviews.get(recording.recordingId) });
     }
     return kept;
+  }
+
+  async #pictured(): Promise<Outcome['pictured']> {
+    const { disk } = this.machine;
+    const rows = await disk.all<{ key: string; state: string }>('recordings');
+    const pictures = (await disk.all<{ recording: string }>('chunks')).filter(({ recording }) =>
+      recording.includes('/'),
+    );
+    const keys = new Set(pictures.map(({ recording }) => recording.split('/')[0] ?? ''));
+    return [...keys].map((key) => ({ key, state: rows.find((row) => row.key === key)?.state }));
   }
 }

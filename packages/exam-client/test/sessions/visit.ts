@@ -1,6 +1,7 @@
 // One visit of the candidate: a page with the client's session, its recorders, and what it was told.
 import type { Random } from '../../../../test/simulation/random.ts';
 import type { ClientError, ExamSession, Recording, RecordingKind } from '../../src/index.ts';
+import { type DecoderState, fakeCodecs } from '../fake-codecs.ts';
 import { ATTEMPT, EXAM, SERVICE_URL } from './addresses.ts';
 import { IDBKeyRange } from './disk.ts';
 import { Film } from './film.ts';
@@ -38,6 +39,8 @@ export interface VisitOptions {
 }
 
 const EVENTS = ['state', 'continued', 'gap', 'warning', 'problem', 'stored', 'failed', 'progress'];
+/** How long a decoder takes. */
+const DECODING_MS = 30;
 const FINAL = new Set(['stored', 'failed', 'withdrawn']);
 
 export class Visit {
@@ -99,8 +102,18 @@ export class Visit {
       },
       MediaStream: FakeStream,
       MediaRecorder: mediaRecorderOf(page, ({ recordedAs }) => this.#openFilm(recordedAs)),
+      ...this.#codecs(),
       console: { log, info: log, warn: log, error: log, debug: log },
     };
+  }
+
+  #codecs(): Readonly<Record<string, unknown>> {
+    const { decoder } = this.#options.plan;
+    let asked = 0;
+    const nowAndThen = (): DecoderState => (asked++ % 3 === 1 ? 'hangs' : 'works');
+    const state = () => (decoder === 'now and then' || decoder === 'absent' ? nowAndThen() : decoder);
+    const codecs = fakeCodecs({ state, later: (act) => void this.page.setTimeout(act, DECODING_MS) });
+    return { ...codecs, ...(decoder === 'absent' && { VideoDecoder: undefined }) };
   }
 
   #openFilm(kind: RecordingKind): Film {
