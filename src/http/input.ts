@@ -3,7 +3,7 @@ import { parse as parseContentType } from 'content-type';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { ServiceError } from '../model/errors.ts';
-import { type Mistake, mistakesOf, whatToSend } from './mistakes.ts';
+import { type Mistake, mistakesOf, whatToSend } from '../model/mistakes.ts';
 import { type Every, watchBody } from './pace.ts';
 
 const MAX_MISTAKES = 20;
