@@ -241,7 +241,7 @@ function describeBody(operation: Operation): JsonObject | undefined {
     const schema = { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } };
     return { required: true, content: { 'multipart/form-data': { schema } } };
   }
-  if (operation.takesPart) {
+  if (operation.takesBytes) {
     return {
       required: true,
       content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },

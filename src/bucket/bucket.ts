@@ -53,6 +53,9 @@ export function isIndexBody(sizeBytes: number): boolean {
   return sizeBytes === 0 || sizeBytes === BEGUN.length;
 }
 
+/** The media type of an overview, which only those who know its format can read. */
+export const OVERVIEW_TYPE = 'application/octet-stream';
+
 /** What the store calls a refused deletion, in a batch or alone. */
 export const DELETION = 'DeleteObject';
 
@@ -201,6 +204,11 @@ export class Bucket {
     return keyOf('recording', { ...ref, object: 'media' });
   }
 
+  /** As `mediaKey`. */
+  overviewKey(ref: RecordingRef): string {
+    return keyOf('recording', { ...ref, object: 'overview' });
+  }
+
   // Documents
 
   read<K extends RecordingDocument>(ref: RecordingRef, kind: K): Promise<DocumentOf<K> | 'unreadable' | undefined> {
@@ -209,6 +217,11 @@ export class Bucket {
 
   async write<K extends RecordingDocument>(ref: RecordingRef, kind: K, document: DocumentOf<K>): Promise<void> {
     await this.store.put(keyOf('recording', { ...ref, object: kind }), toBody(document));
+  }
+
+  /** Bytes of the format of `mistakesInOverview`. */
+  async putOverview(ref: RecordingRef, overview: Uint8Array): Promise<void> {
+    await this.store.put(this.overviewKey(ref), overview, { contentType: OVERVIEW_TYPE });
   }
 
   /** What can be read of a manifest is final: it is written once, and no write of it comes later. @throws StoreError */

@@ -162,10 +162,11 @@ const stored = z.object({
   parts: z.array(z.object({ partNumber, etag })).max(MAX_PART_NUMBER),
   /** What the media are by their content; version 0.1 did not write it. */
   container: z.enum(DETECTED_CONTAINERS).optional(),
-  /** The media, the manifest and the timeline as they were listed then; absent in what earlier versions wrote. */
+  /** The media, the manifest, the timeline and the overview as they were listed then; absent in what earlier versions wrote. */
   media: z.object({ sizeBytes: byteCount, etag: etag.optional() }).optional(),
   manifestEtag: etag.optional(),
   timelineEtag: etag.optional(),
+  overviewEtag: etag.optional(),
   /** When the media were found whole, by the store's clock. Earlier versions did not write it: the date of the object counts. */
   storedAt: time.optional(),
 });

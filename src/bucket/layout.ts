@@ -69,6 +69,7 @@ export const RECORDING_OBJECTS = {
   restricted: 'restricted',
   deleting: 'deleting',
   timeline: 'timeline.json',
+  overview: 'overview',
   stored: 'stored',
   truncated: 'truncated',
   announced: 'announced',

@@ -43,6 +43,8 @@ export const COMPLETIONS: DailyLimit = {
   max: 500,
   refusals: ['not-a-recording'],
 };
+/** A client sends one, and again after a failure; near the deadline each time may write a queue entry. */
+export const OVERVIEWS: DailyLimit = { name: 'overviews', of: 'recording', max: 500, refusals: [] };
 /** People do these, one by one; a program that repeats one while the store is away does it some hundred times. */
 export const RESTRICTIONS: DailyLimit = { name: 'restrictions', of: 'recording', max: 500, refusals: [] };
 export const ASSESSMENTS: DailyLimit = { name: 'assessments', of: 'attempt', max: 500, refusals: [] };

@@ -72,8 +72,8 @@ interface OperationSpec<
   readonly body?: JsonBody<B>;
   /** The body is multipart/form-data with the field `file`, read by `handle` itself. */
   readonly takesFile?: boolean;
-  /** The body is the bytes of a part, read by `handle` itself. */
-  readonly takesPart?: boolean;
+  /** The body is bytes, a part or an overview, read by `handle` itself. */
+  readonly takesBytes?: boolean;
   /** Keeps something new or plays it: refused while it is not proven that the store deletes and refuses the attacks. */
   readonly handsOut?: true | ((query: z.output<Q>) => boolean);
   readonly success: {

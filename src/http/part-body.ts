@@ -1,4 +1,4 @@
-// Receives the bytes of one part and passes them on as they arrive: what is in memory is what is between two sockets.
+// Receives a body of bytes, a part or an overview, and passes it on as it arrives: what is in memory is what is between two sockets.
 import { PassThrough } from 'node:stream';
 import type { Request } from 'express';
 import { ServiceError } from '../model/errors.ts';
@@ -7,30 +7,30 @@ import type { UploadTurn } from '../recordings/proxied-uploads.ts';
 import { type Every, watchUpload } from './pace.ts';
 
 /**
- * How long the body is, as its head announces; Node accepts no body of another length.
- * @throws ServiceError `unsupported-media-type`, `length-required`, `invalid-request` for an empty part
+ * How long the body is, as its head announces; Node accepts no body of another length. Messages call it `what`.
+ * @throws ServiceError `unsupported-media-type`, `length-required`, `invalid-request` for an empty body
  */
-export function announcedBytes({ headers }: Pick<Request, 'headers'>): number {
+export function announcedBytes({ headers }: Pick<Request, 'headers'>, what: 'part' | 'overview' = 'part'): number {
   const { 'content-type': type, 'content-encoding': encoding = 'identity' } = headers;
   if (!/^(application\/octet-stream\s*(;.*)?)?$/i.test(type?.trim() ?? '') || encoding.toLowerCase() !== 'identity') {
-    const message = 'Send the bytes of the part as they are: as application/octet-stream or without a Content-Type.';
+    const message = `Send the bytes of the ${what} as they are: as application/octet-stream or without a Content-Type.`;
     throw new ServiceError('unsupported-media-type', message);
   }
   // HTTP has no other way to send a body whose length is not known (RFC 9112, 6.3).
   if (headers['transfer-encoding'] !== undefined || headers['content-length'] === undefined) {
-    throw new ServiceError('length-required', 'Send the Content-Length of the part, not in chunks.');
+    throw new ServiceError('length-required', `Send the Content-Length of the ${what}, not in chunks.`);
   }
   const sizeBytes = Number(headers['content-length']);
   if (sizeBytes > 0) return sizeBytes;
   const errors = [{ path: 'body', message: 'Must have at least one byte' }];
-  throw new ServiceError('invalid-request', 'The part is empty.', { errors });
+  throw new ServiceError('invalid-request', `The ${what} is empty.`, { errors });
 }
 
 /**
  * Resolves with what `send` makes of the bytes.
  * @throws ServiceError `request-aborted`, `request-idle`, `uploads-busy`, or what `send` throws
  */
-export async function receivePart<T>(
+export async function receiveBytes<T>(
   req: Request,
   { every, turn }: { readonly every: Every; readonly turn: UploadTurn },
   send: (bytes: AsyncIterable<Uint8Array>) => Promise<T>,
@@ -70,9 +70,9 @@ export async function receivePart<T>(
 }
 
 function idle(cause: unknown): ServiceError {
-  return new ServiceError('request-idle', 'No more of the part arrived. Send the part again.', {}, { cause });
+  return new ServiceError('request-idle', 'No more of the body arrived. Send it again.', {}, { cause });
 }
 
 function aborted(): ServiceError {
-  return new ServiceError('request-aborted', 'The connection was closed before the part was complete.');
+  return new ServiceError('request-aborted', 'The connection was closed before the body was complete.');
 }

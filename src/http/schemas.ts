@@ -203,6 +203,15 @@ export const playbackLinkBody = z.strictObject({
     .max(LIMITS.text)
     .nullish()
     .meta({ example: 'second assessor', description: 'Stored in the audit trail.' }),
+  renewal: z
+    .boolean()
+    .optional()
+    .meta({
+      example: false,
+      description:
+        'Whether this link replaces one that the same viewing had before. Stored in the audit trail, which so tells ' +
+        'viewings from renewals.',
+    }),
 });
 
 export const assessmentBody = z.strictObject({
@@ -543,6 +552,7 @@ export const problemMembers = {
   maxParts: count.meta({ example: 2048, description: 'The maximum number of parts.' }),
   maxRecordingBytes: count.meta({ example: 10737418240, description: 'The maximum size of a recording.' }),
   maxContentBytes: count.meta({ example: 100_000_000, description: 'The maximum size of one request.' }),
+  maxOverviewBytes: count.meta({ example: 2097152, description: 'The maximum size of an overview.' }),
   limit: count.meta({ example: 500, description: 'How often this may be done per day.' }),
   failed: z
     .array(z.object({ examId, attemptId, recordingId, code: z.string().meta({ example: 'store-unavailable' }) }))

@@ -226,6 +226,14 @@ const TABLE = {
       '(`MAX_CONTENT_BYTES`).',
     members: ['maxContentBytes', 'partSizeBytes'],
   },
+  'overview-too-large': {
+    status: 413,
+    title: 'The overview is too large',
+    advice:
+      'It may have at most `maxOverviewBytes` bytes. Use fewer or smaller pictures, or complete the recording without an ' +
+      'overview.',
+    members: ['maxOverviewBytes'],
+  },
   'recording-too-large': {
     status: 413,
     title: 'The recording is too large',
@@ -238,8 +246,8 @@ const TABLE = {
     status: 415,
     title: 'The call does not accept this media type',
     advice:
-      'Send JSON as `application/json` in UTF-8, a file as `multipart/form-data`, and a part as `application/octet-stream` ' +
-      'or without a `Content-Type`. Do not compress the body.',
+      'Send JSON as `application/json` in UTF-8, a file as `multipart/form-data`, and a part or an overview as ' +
+      '`application/octet-stream` or without a `Content-Type`. Do not compress the body.',
   },
   'invalid-request': {
     status: 422,

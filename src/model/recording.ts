@@ -157,6 +157,15 @@ export const playbackLink = z.object({
         '&x-id=GetObject',
     ),
   }),
+  overviewUrl: z
+    .string()
+    .nullable()
+    .meta({
+      example: null,
+      description:
+        'The overview of the recording (small pictures, and how much each second changed); null if it has none. Valid for as ' +
+        'long as `url`.',
+    }),
   expiresAt: time.meta({ example: '2026-11-03T10:10:00.000Z' }),
 });
 export type PlaybackLink = Readonly<z.output<typeof playbackLink>>;
@@ -178,11 +187,15 @@ export const accessLogEntry = z.object({
     example: 'second assessor',
     description: 'The reason that the caller gave; null if none.',
   }),
-  detail: z.string().nullable().meta({
-    example: 'until 2026-11-03T10:10:00.000Z',
-    description:
-      'Until when the link was valid, why the request was refused, what was exported, or what the assessment set.',
-  }),
+  detail: z
+    .string()
+    .nullable()
+    .meta({
+      example: 'until 2026-11-03T10:10:00.000Z',
+      description:
+        'Until when the link was valid, and whether it was a renewal of one that the same viewing had before; why the request ' +
+        'was refused, what was exported, or what the assessment set.',
+    }),
   requestId: z.string().meta({
     example: 'request-8d41',
     description: 'The id of the request in the log of the service.',
@@ -198,13 +211,22 @@ export const exportedRecording = recording.extend({
   link: playbackLink
     .nullable()
     .describe(
-      'A playback link, valid for minutes. null in an archive, while uploading, and for a restricted recording unless ' +
+      'Playback links to the recording and its overview, valid for minutes. null in an archive, while uploading, and for a restricted recording unless ' +
         'restricted recordings were requested.',
     ),
   file: z.string().nullable().meta({
     example: null,
     description: 'The path of the recording in the archive; null if there is no archive or the recording is not in it.',
   }),
+  overviewFile: z
+    .string()
+    .nullable()
+    .meta({
+      example: null,
+      description:
+        'The path of the overview in the archive: small pictures of the recording, and how much each second changed. null if ' +
+        '`file` is, or the recording has no overview.',
+    }),
   accessLog: z
     .array(accessLogEntry)
     .describe('All audit events of the recording at the time of the export, including this export.'),

@@ -77,8 +77,9 @@ export async function requireUnrestricted(
 }
 
 /**
- * Gives up a recording that is not stored. One of which no part ever arrived leaves nothing, so that callers who begin and
- * give up cannot fill the bucket; any other, and one that is due, leaves an audit event and a receipt. Safe to repeat.
+ * Gives up a recording that is not stored. One of which neither a part nor an overview ever arrived leaves nothing, so that
+ * callers who begin and give up cannot fill the bucket; any other, and one that is due, leaves an audit event and a receipt.
+ * Safe to repeat.
  * @throws ServiceError `recording-stored` when it was completed before, `recording-restricted`, `recording-not-found`.
  */
 export async function abortRecording(context: RecordingsContext, caller: Caller, ref: RecordingRef): Promise<void> {
@@ -98,7 +99,7 @@ export async function abortRecording(context: RecordingsContext, caller: Caller,
   const manifest = await readManifest(context, ref);
   const announce = () => context.audit.record({ event: 'aborted', ref, actor, requestId });
   const [parts] = await together(partsOf(context, ref, manifest), bucket.queue.enqueue(ref, context.now()));
-  let isEmpty = parts?.length === 0 && !mayBeSwept(context, attempt.deadlineMs(ref));
+  let isEmpty = parts?.length === 0 && !state.objects.overview && !mayBeSwept(context, attempt.deadlineMs(ref));
   if (!isEmpty) {
     // Before the parts go, which nothing brings back.
     const [again] = await together(bucket.recording(ref), announce());

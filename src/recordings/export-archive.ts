@@ -7,7 +7,7 @@ import type { ParticipantRef, RecordingRef } from '../model/ids.ts';
 import { readRecordingType } from '../model/media-type.ts';
 import type { Recording } from '../model/recording.ts';
 import type { Caller, RecordingsContext } from './context.ts';
-import { exportDocument, requireListing } from './export.ts';
+import { exportDocument, type FilesOfRecording, requireListing } from './export.ts';
 import type { LiveRecording } from './read.ts';
 
 /** Requested from the store at once, and passed on as it arrives: a slow client holds a connection for one range only. */
@@ -17,6 +17,7 @@ const EXTENSIONS = { webm: 'webm', matroska: 'mkv', mp4: 'mp4', ogg: 'ogg' } as 
 /** What is kept of a file until it is written, and again for the directory at the end of the archive. */
 interface ArchivedFile {
   readonly name: string;
+  readonly key: string;
   readonly ref: RecordingRef;
   readonly sizeBytes: number;
   readonly storedAtMs: number;
@@ -35,20 +36,21 @@ export async function* exportArchive(
   options: { readonly includeRestricted: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const files: ArchivedFile[] = [];
-  const fileFor = (live: LiveRecording, { contentType }: Recording) => {
-    const file = toFile(live, contentType);
-    files.push(file);
-    return file.name;
+  const filesFor = (live: LiveRecording, { contentType }: Recording): FilesOfRecording => {
+    const media = mediaFile(context, live, contentType);
+    const overview = overviewFile(context, live);
+    files.push(media, ...(overview ? [overview] : []));
+    return { file: media.name, overviewFile: overview?.name ?? null };
   };
 
   let open: AsyncGenerator<Uint8Array> | undefined;
   async function* entries() {
-    const manifest = exportDocument(context, caller, participant, { ...options, fileFor });
+    const manifest = exportDocument(context, caller, participant, { ...options, filesFor });
     yield { name: 'manifest.json', lastModified: new Date(context.now()), input: manifest };
     const leftOut: string[] = [];
     for (const file of files) {
       if (await mayBeGiven(context, file, options)) {
-        open = readMedia(context, file);
+        open = readFile(context, file);
         yield { name: file.name, lastModified: new Date(file.storedAtMs), input: open };
       } else leftOut.push(file.name);
     }
@@ -67,14 +69,26 @@ export async function* exportArchive(
   }
 }
 
-function toFile({ state, manifest, deadlineMs }: LiveRecording, contentType: string): ArchivedFile {
-  const { ref, objects } = state;
+function mediaFile(context: RecordingsContext, live: LiveRecording, contentType: string): ArchivedFile {
+  const { ref, objects } = live.state;
   const type = readRecordingType(contentType);
   const extension = type ? EXTENSIONS[type.container] : 'bin';
+  const key = new Bucket(context).mediaKey(ref);
+  return { ...describeFile(live, extension), key, sizeBytes: objects.media?.sizeBytes ?? 0 };
+}
+
+function overviewFile(context: RecordingsContext, live: LiveRecording): ArchivedFile | undefined {
+  const { ref, objects } = live.state;
+  if (!objects.overview) return undefined;
+  const key = new Bucket(context).overviewKey(ref);
+  return { ...describeFile(live, 'overview'), key, sizeBytes: objects.overview.sizeBytes };
+}
+
+function describeFile({ state, manifest, deadlineMs }: LiveRecording, extension: string) {
+  const { ref } = state;
   return {
     name: `recordings/${ref.exam}/${ref.attempt}/${manifest.kind}-${ref.recording}.${extension}`,
     ref,
-    sizeBytes: objects.media?.sizeBytes ?? 0,
     storedAtMs: storedAtMs(state) ?? 0,
     deadlineMs,
   };
@@ -91,11 +105,10 @@ async function mayBeGiven(
 }
 
 /** A connection that the store dropped, because the client was slow, is opened again where it was. */
-async function* readMedia(
+async function* readFile(
   context: RecordingsContext,
-  { ref, sizeBytes }: ArchivedFile,
+  { key, sizeBytes }: ArchivedFile,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const key = new Bucket(context).mediaKey(ref);
   for (let offset = 0; offset < sizeBytes; ) {
     const from = offset;
     const range = await context.store.getRange(key, offset, RANGE_BYTES);

@@ -21,9 +21,11 @@ export type ExportedRecording = Readonly<Omit<z.output<typeof exportedRecording>
 export interface ExportOptions {
   /** Whether recordings whose processing is restricted come with a link or a file, and not with their description alone. */
   readonly includeRestricted: boolean;
-  /** Names the file of a recording in an archive; undefined: links instead. */
-  readonly fileFor?: ((live: LiveRecording, recording: Recording) => string) | undefined;
+  /** Names the files of a recording in an archive; undefined: links instead. */
+  readonly filesFor?: ((live: LiveRecording, recording: Recording) => FilesOfRecording) | undefined;
 }
+
+export type FilesOfRecording = Pick<ExportedRecording, 'file' | 'overviewFile'>;
 
 /**
  * The JSON text of the export, chunk by chunk: memory holds a few recordings, whatever their number, and the beginning of their access logs. Every recording in it
@@ -53,7 +55,7 @@ export async function* exportDocument(
   for await (const { ref, isUnreadable, log, exported } of recordings) {
     if (isUnreadable) unreadable.push({ recordingId: ref.recording, examId: ref.exam, attemptId: ref.attempt });
     if (!exported) continue;
-    const recording: ExportedRecording = { ...exported.recording, file: exported.nameFile() };
+    const recording: ExportedRecording = { ...exported.recording, ...exported.nameFiles() };
     yield `${separator}${openEnd(recording)},"accessLog":[`;
     for await (const entry of log) yield `${JSON.stringify(entry)},`;
     yield `${exported.accesses.map((entry) => JSON.stringify(entry)).join(',')}]}`;
@@ -95,9 +97,9 @@ function openEnd(document: object): string {
 }
 
 interface ReadRecording {
-  readonly recording: Omit<ExportedRecording, 'file'>;
+  readonly recording: Omit<ExportedRecording, keyof FilesOfRecording>;
   /** To be called in the order of the document. */
-  readonly nameFile: () => string | null;
+  readonly nameFiles: () => FilesOfRecording;
   readonly accesses: readonly AccessLogEntry[];
 }
 
@@ -108,13 +110,13 @@ async function exportRecording(
   live: LiveRecording,
   options: ExportOptions,
 ): Promise<ReadRecording | undefined> {
-  const { includeRestricted, fileFor } = options;
+  const { includeRestricted, filesFor } = options;
   const { state } = live;
   const recording = await toRecording(context, live);
   const restriction = await readRestriction(context, live);
   const isGiven = isStored(state) && (!restriction || includeRestricted);
-  const link = (isGiven && !fileFor && (await presignPlaybackOf(context, live))) || null;
-  const isFile = isGiven && fileFor !== undefined;
+  const link = (isGiven && !filesFor && (await presignPlaybackOf(context, live))) || null;
+  const isFile = isGiven && filesFor !== undefined;
   const detail = link ? `link until ${link.expiresAt}` : isFile ? 'file in an archive' : 'description alone';
   const { actor, requestId } = caller;
   const access = { event: 'exported', actor, requestId, detail } as const;
@@ -126,8 +128,8 @@ async function exportRecording(
     const again = await exportRecording(context, caller, { ...live, state: later }, options);
     return again && { ...again, accesses: [...accesses, ...again.accesses] };
   }
-  const nameFile = () => (isFile ? fileFor(live, recording) : null);
-  return { recording: { ...recording, restriction, link }, nameFile, accesses };
+  const nameFiles = () => (isFile ? filesFor(live, recording) : { file: null, overviewFile: null });
+  return { recording: { ...recording, restriction, link }, nameFiles, accesses };
 }
 
 async function readRestriction(

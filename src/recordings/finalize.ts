@@ -130,7 +130,7 @@ function markerOf(
   { ref, objects }: RecordingState,
   { container, parts }: { readonly container: DetectedContainer; readonly parts: readonly StoredPart[] },
 ): StoredMarker {
-  const { media, manifest, timeline } = objects;
+  const { media, manifest, timeline, overview } = objects;
   // A store that remembers completions confirms a second one, whatever its parts.
   const isOfThese = parts.reduce((sum, part) => sum + part.sizeBytes, 0) === media?.sizeBytes;
   const storedAtMs = Number.isNaN(storeTimeMs) ? now() : storeTimeMs;
@@ -141,6 +141,7 @@ function markerOf(
     ...(media && { media: { sizeBytes: media.sizeBytes, etag: media.etag } }),
     manifestEtag: manifest?.etag,
     timelineEtag: timeline?.etag,
+    overviewEtag: overview?.etag,
     storedAt: toIso(Math.max(storedAtMs, createdAtOf(ref.recording))),
   };
 }

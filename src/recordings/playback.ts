@@ -1,7 +1,7 @@
 // Playback links: short-lived, audited before they are returned, never valid beyond the deadline.
 
 import { isStored } from '../bucket/attempt.ts';
-import { Bucket } from '../bucket/bucket.ts';
+import { Bucket, OVERVIEW_TYPE } from '../bucket/bucket.ts';
 import { SECOND_MS } from '../model/durations.ts';
 import { type ErrorCode, ServiceError } from '../model/errors.ts';
 import type { RecordingRef } from '../model/ids.ts';
@@ -9,6 +9,7 @@ import type { PlaybackLink } from '../model/recording.ts';
 import { startStopwatch } from '../model/stopwatch.ts';
 import { toIso } from '../model/times.ts';
 import { together } from '../model/together.ts';
+import type { PlaybackOptions } from '../objectstore/presigner.ts';
 import type { Caller, RecordingsContext } from './context.ts';
 import { type LiveRecording, readContent, readFinalized, readStoredContent } from './read.ts';
 
@@ -23,6 +24,12 @@ const AUDITED_REFUSALS: ReadonlySet<ErrorCode> = new Set([
 /** For so long after a listing a restriction or a deletion counts as simultaneous with the link. */
 const LISTING_COUNTS_MS = SECOND_MS;
 
+export interface PlaybackRequest {
+  readonly reason?: string | undefined;
+  /** It replaces a link that the same viewing had before. Default: false. */
+  readonly renewal?: boolean | undefined;
+}
+
 /**
  * Each call makes another link. Link or refusal, it is in the audit trail before the response: when that cannot be
  * written there is no link. It is listed once more while the event is written, and again if that took longer than a second:
@@ -32,7 +39,7 @@ export async function presignPlayback(
   context: RecordingsContext,
   caller: Caller,
   ref: RecordingRef,
-  reason?: string,
+  { reason, renewal = false }: PlaybackRequest = {},
 ): Promise<PlaybackLink> {
   const by = { ref, reason, actor: caller.actor, requestId: caller.requestId };
   try {
@@ -43,9 +50,10 @@ export async function presignPlayback(
     await content;
     const link = await presignPlaybackOf(context, live);
     if (!link) throw new ServiceError('recording-expired', 'The deadline of this recording is now.');
+    const until = `until ${link.expiresAt}`;
     const elapsedMs = startStopwatch(context.now);
     await together(
-      context.audit.record({ ...by, event: 'link-issued', detail: `until ${link.expiresAt}` }),
+      context.audit.record({ ...by, event: 'link-issued', detail: renewal ? `${until}, a renewal` : until }),
       readPlayable(context, ref),
     );
     if (elapsedMs() > LISTING_COUNTS_MS) await readPlayable(context, ref);
@@ -72,13 +80,16 @@ async function readPlayable(context: RecordingsContext, ref: RecordingRef): Prom
   return live;
 }
 
-/** A link that ends with the deadline at the latest, undefined when that is now; the caller audits it. */
+/**
+ * A link to the media, and one to the overview that the listing showed. It ends with the deadline at the latest, undefined when
+ * that is now; the caller audits it.
+ */
 export async function presignPlaybackOf(
   context: RecordingsContext,
   live: LiveRecording,
 ): Promise<PlaybackLink | undefined> {
   const {
-    state: { ref },
+    state: { ref, objects },
     deadlineMs,
   } = live;
   const { contentType, container } = await readContent(context, live);
@@ -87,10 +98,12 @@ export async function presignPlaybackOf(
   const expiresInSeconds = Math.floor(lifeMs / SECOND_MS);
   if (expiresInSeconds < 1) return undefined;
   const expiresAt = toIso(signedAtMs + expiresInSeconds * SECOND_MS);
-  const url = await context.presigner.presignPlayback(
-    new Bucket(context).mediaKey(ref),
-    { contentType, isDownload: container === 'unrecognized' },
-    expiresInSeconds,
-  );
-  return { url, expiresAt };
+  const bucket = new Bucket(context);
+  const presign = (key: string, options: PlaybackOptions) =>
+    context.presigner.presignPlayback(key, options, expiresInSeconds);
+  const url = await presign(bucket.mediaKey(ref), { contentType, isDownload: container === 'unrecognized' });
+  const overviewUrl = objects.overview
+    ? await presign(bucket.overviewKey(ref), { contentType: OVERVIEW_TYPE, isDownload: true })
+    : null;
+  return { url, overviewUrl, expiresAt };
 }

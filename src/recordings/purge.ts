@@ -5,6 +5,7 @@ import { emptyState, type RecordingState } from '../bucket/attempt.ts';
 import { type Bucket, DELETION } from '../bucket/bucket.ts';
 import { type DeletionIntent, type DeletionReason, idsOf, type Manifest, type Receipt } from '../bucket/documents.ts';
 import { openUploadsAt } from '../bucket/inventory.ts';
+import type { RecordingObject } from '../bucket/layout.ts';
 import { deletionEvent, type Outbox } from '../bucket/outbox.ts';
 import { entryOf, isProof, submitReceipts } from '../bucket/receipt-log.ts';
 import { ReceiptChain, type ReceiptChainContext, type UnchainedReceipt } from '../bucket/receipts.ts';
@@ -97,6 +98,8 @@ interface PurgeJob {
   /** What was stored about its deletion when `state` was listed; undefined where it is the first purge of stored media. */
   about: AboutDeletion | undefined;
   readonly deleted: { objects: number; versions: number; bytes: number };
+  /** Of these bytes, those of overviews: what was given up may get one until its intent is written, and is empty all the same. */
+  overviewBytes: number;
   /** What this purge wrote. */
   receipt: Receipt | undefined;
 }
@@ -112,7 +115,11 @@ interface Drafted {
   readonly draft: UnchainedReceipt;
 }
 
-type CountedTarget = DeleteTarget & { readonly sizeBytes?: number; readonly isNoncurrent?: boolean };
+type CountedTarget = DeleteTarget & {
+  readonly object?: RecordingObject;
+  readonly sizeBytes?: number;
+  readonly isNoncurrent?: boolean;
+};
 
 /** How often a purge starts over when a late part or a running complete brings something back. */
 const MAX_ROUNDS = 5;
@@ -251,7 +258,7 @@ class Purge {
       job.progress = { step: 'proven-before', receipt: known };
       return;
     }
-    if (!known && !hadMedia(job) && deleted.bytes === 0) {
+    if (!known && !hadMedia(job) && hadNoPart(job)) {
       const intent = about?.intent;
       // Another purge has finished since the listing: with a receipt, which may have expired, or without.
       if (isProven || (candidate.hasIntent && !intent)) return fail(job, { code: 'overtaken' });
@@ -285,11 +292,11 @@ class Purge {
    * which needs a receipt.
    */
   async #readAbout(job: PurgeJob): Promise<AboutDeletion | undefined> {
-    const { ref, deleted } = job;
+    const { ref } = job;
     try {
       const [receipt, intent] = await together(
         this.#bucket.readReceipt(ref),
-        deleted.bytes === 0 ? this.#bucket.read(ref, 'deleting') : undefined,
+        hadNoPart(job) ? this.#bucket.read(ref, 'deleting') : undefined,
       );
       return { receipt, intent };
     } catch (error) {
@@ -462,6 +469,7 @@ function newJob(candidate: DeletionCandidate): PurgeJob {
     state: candidate.state,
     about: undefined,
     deleted: { objects: 0, versions: 0, bytes: candidate.endedBytes ?? 0 },
+    overviewBytes: 0,
     receipt: undefined,
   };
 }
@@ -473,6 +481,11 @@ function isFirst(job: PurgeJob): boolean {
 
 function hadMedia({ candidate }: PurgeJob): boolean {
   return candidate.state.items.some(({ object }) => object === 'media');
+}
+
+/** Of what it has deleted so far, overviews not counted. */
+function hadNoPart({ deleted, overviewBytes }: PurgeJob): boolean {
+  return deleted.bytes === overviewBytes;
 }
 
 function isActive({ progress }: PurgeJob): boolean {
@@ -501,10 +514,12 @@ function cause({ state }: PurgeJob): readonly CountedTarget[] {
   return state.items.filter(({ object }) => CAUSES.has(object));
 }
 
-function count({ deleted }: PurgeJob, { isNoncurrent, sizeBytes = 0 }: CountedTarget): void {
+function count(job: PurgeJob, { object, isNoncurrent, sizeBytes = 0 }: CountedTarget): void {
+  const { deleted } = job;
   if (isNoncurrent) deleted.versions += 1;
   else deleted.objects += 1;
   deleted.bytes += sizeBytes;
+  if (object === 'overview') job.overviewBytes += sizeBytes;
 }
 
 function toOutcome({ ref, progress, deleted, receipt }: PurgeJob): PurgeOutcome {

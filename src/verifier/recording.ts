@@ -13,7 +13,9 @@ import {
   UNKNOWN_INTENT,
 } from '../bucket/documents.ts';
 import { isProof } from '../bucket/receipt-log.ts';
+import { MAX_REQUEST_MS } from '../model/durations.ts';
 import { createdAtOf, type RecordingRef } from '../model/ids.ts';
+import { mistakesInOverview } from '../model/overview.ts';
 import type { AuditEvent } from '../model/recording.ts';
 import { toIso } from '../model/times.ts';
 import type { ListedObject } from '../objectstore/object-store.ts';
@@ -94,6 +96,7 @@ export async function checkRecording(
   if (mark) await compareAll(run, state, mark, read === 'unreadable' ? undefined : read);
   await checkRestriction(run, state, claims);
   await checkTimeline(run, attempt, state, mark?.timelineEtag);
+  await checkOverview(run, attempt, state, mark?.overviewEtag);
   if (objects.media) await checkTags(run, attempt, ref);
   return { manifest, isBeingDeleted: false };
 }
@@ -258,14 +261,12 @@ async function checkTimeline(
   { ref, objects }: RecordingState,
   knownEtag: string | undefined,
 ): Promise<void> {
-  const { bucket, context } = run;
+  const { bucket } = run;
   const listed = objects.timeline;
   if (!listed) {
-    const isEnding = attempt.deadlineMs(ref) <= context.now() + context.leadMs;
-    if (knownEtag === undefined || isEnding) return;
-    const now = await bucket.recording(ref);
-    const isGone = now !== undefined && isKept(now) && now.objects.stored !== undefined && !now.objects.timeline;
-    if (isGone) await run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
+    if (knownEtag !== undefined && (await isGone(run, attempt, ref, 'timeline'))) {
+      await run.report('wrong-timeline', bucket.recordingName(ref), 'it is gone');
+    }
     return;
   }
   if (run.isYoung(listed.lastModifiedMs) || (knownEtag !== undefined && listed.etag === knownEtag)) return;
@@ -285,6 +286,51 @@ function isPossible({ startedAt, endedAt, gaps }: Timeline): boolean {
   const isRising = (from: string, to: string) => Date.parse(from) <= Date.parse(to);
   return isRising(startedAt, endedAt) && gaps.every(({ from, to }) => isRising(from, to));
 }
+
+/** Whether an object that the mark knows is not there any more, and no deletion has taken it. */
+async function isGone(
+  { bucket, context }: VerifyRun,
+  attempt: Attempt,
+  ref: RecordingRef,
+  object: 'timeline' | 'overview',
+): Promise<boolean> {
+  if (attempt.deadlineMs(ref) <= context.now() + context.leadMs) return false;
+  const now = await bucket.recording(ref);
+  return now !== undefined && isKept(now) && now.objects.stored !== undefined && !now.objects[object];
+}
+
+/**
+ * As `checkTimeline`. The mark may have missed an overview that came while the recording was completed, at most as long after
+ * it as a request lasts (`storeOverview`): that one is not compared.
+ */
+async function checkOverview(
+  run: VerifyRun,
+  attempt: Attempt,
+  { ref, objects }: RecordingState,
+  knownEtag: string | undefined,
+): Promise<void> {
+  const { bucket, findings } = run;
+  const { overview: listed, stored } = objects;
+  if (!listed) {
+    if (knownEtag !== undefined && (await isGone(run, attempt, ref, 'overview'))) {
+      await run.report('wrong-overview', bucket.recordingName(ref), 'it is gone');
+    }
+    return;
+  }
+  if (run.isYoung(listed.lastModifiedMs) || (knownEtag !== undefined && listed.etag === knownEtag)) return;
+  const body = await readAs(bucket.store, listed.key, (bytes) =>
+    mistakesInOverview(bytes).length === 0 ? bytes : undefined,
+  );
+  if (!body) return;
+  if (body === 'unreadable') return run.report('unreadable', listed.key, 'an overview');
+  if (!stored) return;
+  const mayBeMissed = listed.lastModifiedMs <= stored.lastModifiedMs + MAX_REQUEST_MS;
+  const found = knownEtag === undefined ? ADDED : compareDocument(listed, body, knownEtag);
+  if (found === 'incomparable' || (found && mayBeMissed)) findings.skip('overview-etag');
+  else if (found) await run.report('wrong-overview', listed.key, found.changed);
+}
+
+const ADDED = { changed: 'it was added after the recording was stored' };
 
 /** Tags that tell an earlier deadline were a promise: nothing may wipe away that it was made. */
 async function checkTags(run: VerifyRun, attempt: Attempt, ref: RecordingRef): Promise<void> {

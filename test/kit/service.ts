@@ -1,4 +1,5 @@
 // The service as tests run it: the real use cases on a store in memory, by a clock that only the test moves.
+import { Readable } from 'node:stream';
 import type { AuditRecord } from '../../src/bucket/audit-trail.ts';
 import type { Manifest } from '../../src/bucket/documents.ts';
 import type { EventType } from '../../src/bucket/outbox.ts';
@@ -9,6 +10,7 @@ import { listAll, type ObjectStore } from '../../src/objectstore/object-store.ts
 import { completeRecording } from '../../src/recordings/complete.ts';
 import type { Caller, CountedEvent, RecordingsContext, UploadSettings } from '../../src/recordings/context.ts';
 import { createRecording } from '../../src/recordings/create.ts';
+import { storeOverview } from '../../src/recordings/overview.ts';
 import type { Holder } from '../../src/recordings/places.ts';
 import type { PresignedPart } from '../../src/recordings/upload.ts';
 import {
@@ -25,6 +27,7 @@ import { MIB, webm } from './fixtures.ts';
 import { recordingKey } from './keys.ts';
 import { openMemoryBucket, type TestStore } from './memory-bucket.ts';
 import type { MemoryStoreOptions } from './memory-store.ts';
+import { overviewOf } from './overview.ts';
 import { testSigner } from './signer.ts';
 
 export const CALLER: Caller = { tenant: 'acme', actor: 'tester', requestId: 'test' };
@@ -126,6 +129,12 @@ export function startTestService(options: TestServiceOptions = {}) {
       testStore.fetch(url, { method, body }),
     close: () => testStore.close(),
   };
+}
+
+/** Sends an overview, as a client's request brings it. */
+export function sendOverview(context: RecordingsContext, ref: RecordingRef, overview: Uint8Array = overviewOf()) {
+  const bytes = Readable.from([overview]);
+  return storeOverview(context, ref, { bytes, sizeBytes: overview.length, holder: HOLDER });
 }
 
 /** Uploads parts as the service itself would, past the presigned URLs. */

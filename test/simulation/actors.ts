@@ -6,10 +6,18 @@ import { assessAttempt } from '../../src/recordings/assess.ts';
 import { completeRecording } from '../../src/recordings/complete.ts';
 import { createRecording } from '../../src/recordings/create.ts';
 import { abortRecording, eraseRecording, withdrawRecording } from '../../src/recordings/delete.ts';
+import { storeOverview } from '../../src/recordings/overview.ts';
 import { openProxiedUpload } from '../../src/recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../src/recordings/upload.ts';
 import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
-import { erasureIsWhole, oneKeyOneRecording, storedMeansWhole, tagsTellTheDeadline } from './invariants.ts';
+import { JPEG, overviewOf } from '../kit/overview.ts';
+import {
+  anOverviewIsOfALiveRecording,
+  erasureIsWhole,
+  oneKeyOneRecording,
+  storedMeansWhole,
+  tagsTellTheDeadline,
+} from './invariants.ts';
 import { CLOCK_TOLERANCE_MS } from './model.ts';
 import { sweepBy, verifyOnce } from './operators.ts';
 import { BEGINNING, PART_SIZE_BYTES, type StepKind } from './plan.ts';
@@ -28,6 +36,7 @@ export const ACTORS: Readonly<Record<StepKind, (taking: Taking) => Promise<void>
   record,
   complete: withRecording(finish),
   resume: withRecording(resume),
+  overview: withRecording(sendOverviews),
   abort: withRecording(abort),
   erase: withRecording(erase),
   restrict: withRecording(restrict),
@@ -170,6 +179,31 @@ async function resume(taking: Taking, ref: RecordingRef): Promise<void> {
   const [part] = signed.value;
   if (part) await putPart(taking, ref, JSON.parse(part.url) as PartUrl, body);
   if (random.chance(0.6)) await finish(taking, ref);
+}
+
+/** Once, or again with other pictures, and sometimes before a completion that may overtake it. */
+async function sendOverviews(taking: Taking, ref: RecordingRef): Promise<void> {
+  const { simulation, random } = taking;
+  const { model, world } = simulation;
+  const completion = random.chance(0.4)
+    ? world.sleep(random.between(0, 500)).then(() => finish(taking, ref))
+    : undefined;
+  for (let left = random.between(1, 2); left > 0; left -= 1) {
+    const overview = overviewOf(Buffer.concat([JPEG, random.bytes(random.between(1, 3))]));
+    const sent = { bytes: Readable.from([overview]), sizeBytes: overview.length };
+    const holder = { tenant: ref.tenant, caller: 'simulated' };
+    const request = `${taking.step.number}.${taking.requests + 1} overview`;
+    const answer = await callService(taking, ref, 'overview', (context) =>
+      storeOverview(context, ref, { ...sent, holder }),
+    );
+    if ('value' in answer) {
+      world.count('overviews');
+      anOverviewIsOfALiveRecording(model, ref, request);
+      model.know(ref).firstOverviewMs ??= world.nowMs;
+    }
+    await world.sleep(random.pick([0, 200, 20 * MINUTE_MS]));
+  }
+  await completion;
 }
 
 async function abort(taking: Taking, ref: RecordingRef): Promise<void> {

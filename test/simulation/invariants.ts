@@ -51,6 +51,9 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   if (parsed?.type === 'recording') {
     if (parsed.object === 'manifest') begins(model, parsed.ref);
     if (parsed.object === 'deleting') model.know(parsed.ref).doomedMs ??= world.nowMs;
+    const { doomedMs, receiptMs, lateOverviews } = model.know(parsed.ref);
+    const isOver = doomedMs !== undefined || receiptMs !== undefined;
+    if (parsed.object === 'overview' && isOver && !isLate) lateOverviews.add(request.name);
   }
   if (parsed?.type === 'participant') {
     if (isLate) model.strayMarkers.add(key);
@@ -205,11 +208,21 @@ export function aSweepLeavesNothingDue(model: Model, due: RecordingRef[], beganM
   }
 }
 
-/** An answered erasure, or abort: nothing can be read any more, and there is a receipt, if there ever was a part. */
+/** An accepted overview was written before its recording's deletion was decided, so the deletion finds it. */
+export function anOverviewIsOfALiveRecording(model: Model, ref: RecordingRef, request: string): void {
+  const isLate = model.know(ref).lateOverviews.has(request);
+  must(!isLate, 'what was deleted never comes back', `${ref.recording} gets an overview by ${request}`);
+}
+
+/** An answered erasure, or abort: nothing can be read any more, and there is a receipt, if there ever was anything. */
 export function erasureIsWhole(model: Model, ref: RecordingRef, abortedAtMs?: number): void {
   must(!model.isLive(ref), 'an answered erasure is whole', `${recordingPrefix(ref)} is there`);
   const known = model.know(ref);
-  if (abortedAtMs !== undefined && !((known.firstPartMs ?? Number.POSITIVE_INFINITY) < abortedAtMs)) return;
+  const firstMs = Math.min(
+    known.firstPartMs ?? Number.POSITIVE_INFINITY,
+    known.firstOverviewMs ?? Number.POSITIVE_INFINITY,
+  );
+  if (abortedAtMs !== undefined && !(firstMs < abortedAtMs)) return;
   must(known.receiptMs !== undefined, 'an answered erasure is whole', `${receiptKey(ref)} never was`);
 }
 

@@ -14,7 +14,7 @@ import { BEGINNING } from './plan.ts';
 
 const SHOWING = ['read', 'list', 'play'] as const;
 const DELETING = ['sweep', 'erase', 'abort'] as const;
-type Other = 'create' | 'complete' | 'content' | 'parts' | 'presign' | 'assess' | 'restrict' | 'verify';
+type Other = 'create' | 'complete' | 'content' | 'overview' | 'parts' | 'presign' | 'assess' | 'restrict' | 'verify';
 export type UseCase = (typeof SHOWING | typeof DELETING)[number] | Other;
 
 /** Store calls that go wrong. Made for each request, so it may remember what the request did before. */
@@ -125,6 +125,33 @@ function hiddenAfter(call: keyof ObjectStore, kinds: readonly Kind[], times = Nu
     return { ...less(store, now), [call]: (...args: unknown[]) => act(...args).then(restart) };
   };
 }
+
+/** After a PUT of this kind, listings show what they showed before. */
+function listedBefore(kind: Kind): Calls {
+  return (store) => {
+    const before = new Map<string, ListPage>();
+    let isPut = false;
+    return {
+      async put(key, ...rest) {
+        isPut ||= kindOf(key) === kind;
+        return store.put(key, ...rest);
+      },
+      async list(prefix, options) {
+        const page = (isPut && before.get(prefix)) || (await store.list(prefix, options));
+        if (!isPut) before.set(prefix, page);
+        return page;
+      },
+    };
+  };
+}
+
+/** Listings show an object of this kind with an ETag that it does not have. */
+const otherEtag = (kind: Kind) =>
+  listing(({ objects }) => ({
+    objects: objects.map((object) =>
+      kindOf(object.key) === kind ? { ...object, etag: `"${'0'.repeat(32)}"` } : object,
+    ),
+  }));
 
 /** The recording that a key is of: one of its objects, or the queue entry of its creation. */
 function recordingIn(key: string): string | undefined {
@@ -287,6 +314,11 @@ export const MISTAKES: readonly Mistake[] = [
   mistake(DELETING, 1, 'purge believes that every upload is gone', () => ({ listParts: async () => undefined })),
   mistake(DELETING, 6, 'nobody sees an upload that no manifest names', answering(UPLOADS, { uploads: [] })),
   mistake(DELETING, 3, 'purge does not look again after its deletes', hiddenAfter('delete', MARKS_AND_MEDIA)),
+  mistake(DELETING, 1, 'purge keeps the overview', withoutDelete('overview')),
+  mistake('overview', 1, 'an overview is written without another look', listedBefore('overview')),
+  mistake('overview', 1, 'an overview that comes too late is not withdrawn', withoutDelete('overview')),
+  mistake('overview', 1, 'an overview is sent without a due entry near the deadline', withoutPut('due-attempt')),
+  mistake('complete', 1, 'complete remembers another overview than it has listed', otherEtag('overview')),
   mistake(DELETING, 41, 'purge takes an unreadable manifest for a good one', (store) => ({
     async get(key) {
       const body = await store.get(key);

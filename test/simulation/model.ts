@@ -41,6 +41,10 @@ const newKnown = (ref: RecordingRef) => ({
   receiptMs: undefined as number | undefined,
   /** When its first part arrived: what was given up before leaves nothing. */
   firstPartMs: undefined as number | undefined,
+  /** When the first overview was accepted. */
+  firstOverviewMs: undefined as number | undefined,
+  /** Requests whose overview came when the deletion had been decided, or proven. */
+  lateOverviews: new Set<string>(),
   /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
   provenMs: undefined as number | undefined,
   /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */

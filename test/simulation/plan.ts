@@ -28,7 +28,7 @@ const FIRST_STEPS = { record: 8, assess: 1, sweep: 1, erase: 1, review: 1 };
 const BY_CALLERS = { record: 12, complete: 8, resume: 4, abort: 5, erase: 9, restrict: 4, assess: 12, review: 7 };
 const BY_OPERATORS = { sweep: 20, verify: 6, crash: 2, skew: 2, 'step-clock': 4, poison: 2 };
 const LATER_STEPS = { ...BY_CALLERS, ...BY_OPERATORS };
-export type StepKind = keyof typeof LATER_STEPS;
+export type StepKind = keyof typeof LATER_STEPS | 'overview';
 
 const RULES: Rules = {
   afterAssessmentMs: 10 * DAY_MS,
@@ -74,7 +74,7 @@ export function newPlan(seed: number) {
     },
   };
   const { steps, logs } = withLogs(newSteps(random), seed);
-  return { ...setting, steps: [...steps, ...rushes(steps, seed)], logs };
+  return { ...setting, steps: [...steps, ...rushes(steps, seed), ...overviews(steps, seed)], logs };
 }
 
 const SIGNED = 0.25;
@@ -132,6 +132,23 @@ function rushes(steps: readonly Step[], seed: number): Step[] {
     }
   }
   return more;
+}
+
+const WITH_OVERVIEWS = 0.15;
+/** Beside what else happens to the recording, or where it is due. */
+const OVERVIEW_GAPS_MS = [0, 0, 0, 0, 2, 9, 29].map((days) => days * DAY_MS);
+
+/** In some histories clients send overviews: from random numbers of their own, beside the other steps. */
+function overviews(steps: readonly Step[], seed: number): Step[] {
+  const random = newRandom(seed, 1003);
+  if (!random.chance(WITH_OVERVIEWS)) return [];
+  const uploads = steps.filter(({ kind }) => kind === 'record');
+  const moments = [...steps, ...uploads, ...uploads];
+  return Array.from({ length: random.between(3, 8) }, (_, index) => {
+    const atMs =
+      random.pick(moments).atMs + random.pick(OVERVIEW_GAPS_MS) + random.between(0, random.pick(MEETINGS_MS));
+    return { number: 4001 + index, kind: 'overview', atMs };
+  });
 }
 
 function newSteps(random: Random): Step[] {

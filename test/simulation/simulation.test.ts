@@ -23,7 +23,7 @@ test('in a hundred histories everything happens: each fault, crashes, salvages, 
     for (const name of history.counts.keys()) happened.add(name);
   }
   const wanted = `fails reply-lost repeated late keys-refused crash-before crash-after delays created stored salvaged
-    erased played sweeps deleted keyed later-batches clock-steps verifies repairs`;
+    erased played sweeps deleted keyed later-batches clock-steps verifies repairs overviews`;
   expect(wanted.split(/\s+/).filter((name) => !happened.has(name))).toEqual([]);
 });
 

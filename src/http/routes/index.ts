@@ -16,7 +16,7 @@ import {
   restrict,
 } from './recordings.ts';
 import { reportOfTenant } from './report.ts';
-import { abort, complete, content, create, listUploaded, presign, putPart, settings } from './uploads.ts';
+import { abort, complete, content, create, listUploaded, presign, putOverview, putPart, settings } from './uploads.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   settings,
@@ -24,6 +24,7 @@ export const OPERATIONS: readonly Operation[] = [
   presign,
   putPart,
   listUploaded,
+  putOverview,
   complete,
   abort,
   content,

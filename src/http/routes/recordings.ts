@@ -76,14 +76,15 @@ export const playback = operation('post', '/v1/exams/{exam}/attempts/{attempt}/r
   summary: 'Create a playback link',
   description:
     'The link is valid for minutes and never beyond the deadline. It is recorded in the audit trail before it is ' +
-    'returned. Each call creates a new link.',
+    'returned. Each call creates a new link. `overviewUrl` leads to the overview of the recording, if it has one.',
   scopes: ['recordings:review'],
   handsOut: true,
   perDay: LINKS,
   body: { schema: playbackLinkBody, optional: true },
   success: { status: 201, description: 'The link.', schema: playbackLink },
   problems: [...OF_LIVE_RECORDING, 'recording-not-stored', 'recording-restricted'],
-  handle: ({ ctx, caller, ref, body }) => presignPlayback(ctx, caller, ref, body.reason ?? undefined),
+  handle: ({ ctx, caller, ref, body }) =>
+    presignPlayback(ctx, caller, ref, { reason: body.reason ?? undefined, renewal: body.renewal }),
 });
 
 export const erase = operation('delete', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}', {

@@ -5,14 +5,15 @@ import { recordingId } from '../../model/ids.ts';
 import { completeRecording } from '../../recordings/complete.ts';
 import { createRecording } from '../../recordings/create.ts';
 import { abortRecording } from '../../recordings/delete.ts';
+import { requireOverviewSize, storeOverview } from '../../recordings/overview.ts';
 import { openProxiedPart } from '../../recordings/proxied-part.ts';
 import { openProxiedUpload } from '../../recordings/proxied-upload.ts';
 import { listUploadedParts, presignParts } from '../../recordings/upload.ts';
 import { requireParticipant } from '../auth.ts';
-import { COMPLETIONS, CREATIONS, DELETIONS } from '../daily-limits.ts';
+import { COMPLETIONS, CREATIONS, DELETIONS, OVERVIEWS } from '../daily-limits.ts';
 import { receiveFile } from '../multipart.ts';
 import { operation } from '../operation.ts';
-import { announcedBytes, receivePart } from '../part-body.ts';
+import { announcedBytes, receiveBytes } from '../part-body.ts';
 import { OF_LIVE_RECORDING } from '../problems.ts';
 import {
   completeRecordingBody,
@@ -135,7 +136,7 @@ export const putPart = operation(
     scopes: ['recordings:upload'],
     urgency: 'upload',
     handsOut: true,
-    takesPart: true,
+    takesBytes: true,
     success: { description: 'The part, as stored.', schema: uploadedPart },
     problems: [
       ...OF_LIVE_RECORDING,
@@ -155,7 +156,7 @@ export const putPart = operation(
       const uploader = { tenant: ref.tenant, caller: principal.id };
       return ctx.proxiedUploads.run(uploader, async (turn) => {
         const part = await openProxiedPart(ctx, ref, { partNumber, sizeBytes });
-        return receivePart(req, { every, turn }, (bytes) => part.write(bytes));
+        return receiveBytes(req, { every, turn }, (bytes) => part.write(bytes));
       });
     },
   },
@@ -170,6 +171,40 @@ export const listUploaded = operation('get', '/v1/exams/{exam}/attempts/{attempt
   success: { description: 'The parts, ordered by number.', schema: uploadedParts },
   problems: [...OF_LIVE_RECORDING, 'recording-stored', 'upload-gone'],
   handle: async ({ ctx, ref }) => ({ parts: await listUploadedParts(ctx, ref) }),
+});
+
+export const putOverview = operation('put', '/v1/exams/{exam}/attempts/{attempt}/recordings/{recording}/overview', {
+  operationId: 'putOverview',
+  summary: 'Send the overview of a recording',
+  description:
+    'The overview has small pictures of the recording, and how much each second of it changed, for a player. It is ' +
+    'optional, has at most 2 MiB, and is sent before the recording is completed. Safe to repeat: sending an overview again ' +
+    'replaces it.',
+  scopes: ['recordings:upload'],
+  urgency: 'upload',
+  handsOut: true,
+  perDay: OVERVIEWS,
+  takesBytes: true,
+  success: { status: 204, description: 'The overview is stored.', schema: z.void() },
+  problems: [
+    ...OF_LIVE_RECORDING,
+    'invalid-request',
+    'unsupported-media-type',
+    'length-required',
+    'overview-too-large',
+    'request-aborted',
+    'request-idle',
+    'uploads-busy',
+    'recording-stored',
+  ],
+  handle({ ctx, principal, ref, req, every }) {
+    const sizeBytes = announcedBytes(req, 'overview');
+    requireOverviewSize(sizeBytes);
+    const uploader = { tenant: ref.tenant, caller: principal.id };
+    return ctx.proxiedUploads.run(uploader, (turn) =>
+      receiveBytes(req, { every, turn }, (bytes) => storeOverview(ctx, ref, { bytes, sizeBytes, holder: uploader })),
+    );
+  },
 });
 
 /** The problems of completing an upload. */
