@@ -3,6 +3,7 @@
 import { type ClientRequest, request as httpRequest } from 'node:http';
 import type { JWTPayload } from 'jose';
 import type { Method } from '../../src/http/request.ts';
+import { overviewOf } from '../kit/overview.ts';
 
 export const SCOPES = ['recordings:upload', 'recordings:review', 'assessments:write', 'privacy:manage'] as const;
 const [UPLOAD, REVIEW, ASSESS, PRIVACY] = SCOPES;
@@ -14,6 +15,8 @@ interface Sent {
   readonly takesFile?: boolean;
   /** The bytes of a part. */
   readonly takesPart?: boolean;
+  /** The bytes of an overview. */
+  readonly takesOverview?: boolean;
   readonly query?: string;
 }
 
@@ -52,6 +55,7 @@ const TABLE: readonly (readonly [string, Method, string, ContractCall['scopes'],
   ['presign parts', 'post', `${RECORDING}/parts`, [UPLOAD], { body: { parts: [PART] } }],
   ['put a part', 'put', `${RECORDING}/parts/{partNumber}`, [UPLOAD], { takesPart: true }],
   ['list parts', 'get', `${RECORDING}/parts`, [UPLOAD]],
+  ['put an overview', 'put', `${RECORDING}/overview`, [UPLOAD], { takesOverview: true }],
   ['complete', 'post', `${RECORDING}/complete`, [UPLOAD], { body: {} }],
   ['abort', 'post', `${RECORDING}/abort`, [UPLOAD]],
   ['upload content', 'post', `${RECORDING}/content`, [UPLOAD], { takesFile: true }],
@@ -105,6 +109,7 @@ export function pathOf({ path, query = '' }: Pick<ContractCall, 'path' | 'query'
 export function bodyOf(call: Sent): { body?: string | Buffer; headers?: Record<string, string> } {
   if (call.takesFile) return formWith(Buffer.from('no recording'));
   if (call.takesPart) return { body: Buffer.from('a part'), headers: { 'content-type': 'application/octet-stream' } };
+  if (call.takesOverview) return { body: overviewOf(), headers: { 'content-type': 'application/octet-stream' } };
   return call.body ? { body: JSON.stringify(call.body), headers: { 'content-type': 'application/json' } } : {};
 }
 

@@ -159,9 +159,9 @@ describe('the OpenAPI document', () => {
     );
   });
 
-  it('is below 200 kB as it is stored, and describes no error of a call in its place', async () => {
+  it('is below 210 kB as it is stored, and describes no error of a call in its place', async () => {
     const file = await readFile(new URL('../../openapi.json', import.meta.url));
-    expect(file.byteLength).toBeLessThan(200_000);
+    expect(file.byteLength).toBeLessThan(210_000);
     const errors = operations.flatMap(({ method, path, responses }) =>
       Object.entries(responses)
         .filter(([status, response]) => Number(status) >= 400 && !('$ref' in response))

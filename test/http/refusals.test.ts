@@ -1,9 +1,11 @@
 // The table of refusals: what every call under /v1 refuses, with which status and code, and that it changes nothing.
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PROBLEMS, type ErrorCode as ProblemCode } from '../../src/model/errors.ts';
+import { MAX_OVERVIEW_BYTES } from '../../src/model/overview.ts';
 import { listAll, listAllMultipartUploads } from '../../src/objectstore/object-store.ts';
 import { MIB } from '../kit/fixtures.ts';
 import { recordingKey } from '../kit/keys.ts';
+import { overviewOf, overviewWith } from '../kit/overview.ts';
 import { ALL_SCOPES, type Answer, type Api, type CallOptions, startApi, UNKNOWN_RECORDING } from './api.ts';
 import {
   bodyOf,
@@ -76,7 +78,7 @@ type IsOf = (call: ContractCall) => boolean;
 async function send(call: ContractCall, ask: Ask, by = api): Promise<Answer> {
   by.service.clock.advance(1);
   const valid = bodyOf(call);
-  const recording = idOf(call.takesFile || call.takesPart ? 'uploading' : 'stored');
+  const recording = idOf(call.takesFile || call.takesPart || call.takesOverview ? 'uploading' : 'stored');
   const path = pathOf({ ...call, ...ask }, { ...SITTING, recording, ...ask });
   return by.raw(call.method.toUpperCase(), path, { ...valid, ...ask, headers: { ...valid.headers, ...ask.headers } });
 }
@@ -90,6 +92,8 @@ const ofAll: IsOf = () => true;
 const takesJson: IsOf = ({ body }) => body !== undefined;
 const takesFile: IsOf = (call) => call.takesFile === true;
 const takesPart: IsOf = (call) => call.takesPart === true;
+const takesOverview: IsOf = (call) => call.takesOverview === true;
+const takesBytes: IsOf = (call) => takesPart(call) || takesOverview(call);
 const named = (...names: string[]): IsOf => {
   return ({ name }) => names.includes(name);
 };
@@ -103,7 +107,7 @@ const TOKENS = [
       return { as: null, query: `?access_token=${token}` };
     },
   }),
-  ...refused('token-missing', (call) => takesJson(call) || takesFile(call) || takesPart(call), {
+  ...refused('token-missing', (call) => takesJson(call) || takesFile(call) || takesBytes(call), {
     'no token, before the body is read': { as: null, body: '{', headers: { 'content-type': 'text/plain' } },
   }),
   ...refused('token-expired', ofAll, { 'a token that has expired': { as: { exp: 1 } } }),
@@ -269,16 +273,34 @@ const PART_TYPES = [
 ];
 const inPart = (partNumber: string) => ({ partNumber, tells: { path: 'partNumber' } });
 const PARTS = [
-  ...refused('unsupported-media-type', takesPart, {
+  ...refused('unsupported-media-type', takesBytes, {
     ...each(PART_TYPES, ofType),
     'a compressed part': { headers: { 'content-encoding': 'gzip' } },
   }),
-  ...refused('length-required', takesPart, { 'a part of unknown length': CHUNKED }),
+  ...refused('length-required', takesBytes, { 'a part of unknown length': CHUNKED }),
   ...refused('part-too-large', takesPart, { 'a part above its size': { body: Buffer.alloc(5 * MIB + 1) } }),
   ...refused('part-number-too-large', takesPart, { 'a part behind the last': { partNumber: '2' } }),
   ...refused('invalid-request', takesPart, {
     ...each(['0', '01', '-1', '1.5', '1e3', '10001', 'one', '%31%00', '__proto__'], inPart, 'the part '),
-    'an empty part': { body: Buffer.alloc(0), tells: { path: 'body' } },
+  }),
+  ...refused('invalid-request', takesBytes, { 'an empty body': { body: Buffer.alloc(0), tells: { path: 'body' } } }),
+  ...refused('overview-too-large', takesOverview, {
+    'an overview above 2 MiB': { body: Buffer.alloc(MAX_OVERVIEW_BYTES + 1) },
+  }),
+  ...refused('invalid-request', takesOverview, {
+    'an overview whose header is longer than it': { body: Buffer.from('no overview'), tells: { path: 'body' } },
+    'an overview without pictures and activity': {
+      body: overviewWith({ version: 1 }),
+      tells: { path: 'header.pictures', message: /^Is missing$/ },
+    },
+    'an overview with a member that means nothing': {
+      body: overviewWith({ version: 1, pictures: null, activity: null, score: 1 }),
+      tells: { path: 'header.score', message: /^Is not known here$/ },
+    },
+    'an overview whose picture is none': {
+      body: overviewOf(Buffer.from('no picture')),
+      tells: { path: 'header.pictures.sizeBytes.1' },
+    },
   }),
 ];
 
@@ -296,6 +318,9 @@ const QUERIES = [
     each(FILTERS, (query) => ({ query: `?${query}` })),
   ),
 ];
+
+const UPLOADING = ['create', 'presign parts', 'put a part', 'put an overview', 'upload content'];
+const HANDING_OUT = [...UPLOADING, 'playback link', 'export'];
 
 const REFUSALS = [TOKENS, NOT_FOUND, BAD_IDS, BODIES, MEMBERS, FORMS, PARTS, QUERIES].flat();
 
@@ -320,9 +345,7 @@ describe.each(CALLS)('$name refuses', (call) => {
   it('while the store is not proven, if it hands something out: store-not-proven', async () => {
     const before = await closed.service.keys();
     const answer = await send(call, { recording: UNKNOWN_RECORDING }, closed);
-    const handsOut = ['create', 'presign parts', 'put a part', 'upload content', 'playback link', 'export'].includes(
-      call.name,
-    );
+    const handsOut = HANDING_OUT.includes(call.name);
     if (!handsOut) {
       expect(answer.body.code).not.toBe('store-not-proven');
       return;

@@ -6,7 +6,16 @@ import { intercepting } from '../kit/interventions.ts';
 import { startApi } from './api.ts';
 import { bodyOf, CALLS, formWith, pathOf } from './calls.ts';
 
-const UPLOADS = ['create', 'presign parts', 'put a part', 'list parts', 'complete', 'abort', 'upload content'];
+const UPLOADS = [
+  'create',
+  'presign parts',
+  'put a part',
+  'list parts',
+  'put an overview',
+  'complete',
+  'abort',
+  'upload content',
+];
 /** It makes no request to the store. */
 const OF_NOTHING = 'upload settings';
 

@@ -13,6 +13,7 @@ import { attemptPrefix, recordingKey, recordingPrefix } from '../kit/keys.ts';
 import { JPEG, overviewOf } from '../kit/overview.ts';
 import {
   anOverviewIsOfALiveRecording,
+  aRefusedOverviewIsGone,
   erasureIsWhole,
   oneKeyOneRecording,
   storedMeansWhole,
@@ -201,6 +202,7 @@ async function sendOverviews(taking: Taking, ref: RecordingRef): Promise<void> {
       anOverviewIsOfALiveRecording(model, ref, request);
       model.know(ref).firstOverviewMs ??= world.nowMs;
     }
+    if ('refused' in answer && answer.refused.code !== 'clock-skew') aRefusedOverviewIsGone(model, ref, request);
     await world.sleep(random.pick([0, 200, 20 * MINUTE_MS]));
   }
   await completion;

@@ -51,9 +51,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   if (parsed?.type === 'recording') {
     if (parsed.object === 'manifest') begins(model, parsed.ref);
     if (parsed.object === 'deleting') model.know(parsed.ref).doomedMs ??= world.nowMs;
-    const { doomedMs, receiptMs, lateOverviews } = model.know(parsed.ref);
-    const isOver = doomedMs !== undefined || receiptMs !== undefined;
-    if (parsed.object === 'overview' && isOver && !isLate) lateOverviews.add(request.name);
+    if (parsed.object === 'overview') overviewComes(model, parsed.ref, { request, isLate });
   }
   if (parsed?.type === 'participant') {
     if (isLate) model.strayMarkers.add(key);
@@ -77,6 +75,13 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
       world.nowMs + model.rules.leadMs + CLOCK_TOLERANCE_MS - model.retentionMs(parsed.ref.tenant, 'unassessedMs');
     for (const known of model.of(parsed.ref)) known.wasDue ||= known.bornMs <= dueMs;
   }
+}
+
+function overviewComes(model: Model, ref: RecordingRef, { request, isLate }: Pick<Effect, 'request' | 'isLate'>): void {
+  const known = model.know(ref);
+  const isOver = known.doomedMs !== undefined || known.receiptMs !== undefined;
+  if (isOver && !isLate) known.lateOverviews.add(request.name);
+  known.lastOverviewBy = isLate ? undefined : request.name;
 }
 
 function begins(model: Model, ref: RecordingRef): void {
@@ -212,6 +217,17 @@ export function aSweepLeavesNothingDue(model: Model, due: RecordingRef[], beganM
 export function anOverviewIsOfALiveRecording(model: Model, ref: RecordingRef, request: string): void {
   const isLate = model.know(ref).lateOverviews.has(request);
   must(!isLate, 'what was deleted never comes back', `${ref.recording} gets an overview by ${request}`);
+}
+
+/** What came too late is withdrawn before its request is refused. */
+export function aRefusedOverviewIsGone(model: Model, ref: RecordingRef, request: string): void {
+  const { lateOverviews, lastOverviewBy } = model.know(ref);
+  if (!lateOverviews.has(request) || lastOverviewBy !== request) return;
+  must(
+    !model.has(ref, 'overview'),
+    'what was deleted never comes back',
+    `${ref.recording} has an overview of ${request}`,
+  );
 }
 
 /** An answered erasure, or abort: nothing can be read any more, and there is a receipt, if there ever was anything. */

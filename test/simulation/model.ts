@@ -45,6 +45,8 @@ const newKnown = (ref: RecordingRef) => ({
   firstOverviewMs: undefined as number | undefined,
   /** Requests whose overview came when the deletion had been decided, or proven. */
   lateOverviews: new Set<string>(),
+  /** Who wrote the overview last; undefined where the write came after its caller had given up, or a second time. */
+  lastOverviewBy: undefined as string | undefined,
   /** The earliest time that an index of receipts has for it: its deletion was proven by then. */
   provenMs: undefined as number | undefined,
   /** It was due before its attempt was assessed, which would keep it longer: a sweep may be at it. */
@@ -114,7 +116,7 @@ export class Model {
     return [...this.recordings.values()].filter(({ ref }) => attemptPrefix(ref) === prefix);
   }
 
-  has(ref: RecordingRef, object: 'media' | 'manifest' | 'stored' | 'deleting'): boolean {
+  has(ref: RecordingRef, object: 'media' | 'manifest' | 'stored' | 'deleting' | 'overview'): boolean {
     return this.store.peek(recordingKey(ref, object)) !== undefined;
   }
 

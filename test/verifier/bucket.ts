@@ -13,7 +13,15 @@ import { abortRecording, eraseRecording } from '../../src/recordings/delete.ts';
 import { presignPlayback } from '../../src/recordings/playback.ts';
 import { liftRestriction, restrictRecording } from '../../src/recordings/restriction.ts';
 import { webm } from '../kit/fixtures.ts';
-import { CALLER, mediaKey, type TestService, type TestServiceOptions, uploadParts } from '../kit/service.ts';
+import { JPEG, overviewOf } from '../kit/overview.ts';
+import {
+  CALLER,
+  mediaKey,
+  sendOverview,
+  type TestService,
+  type TestServiceOptions,
+  uploadParts,
+} from '../kit/service.ts';
 
 const EVENTS: ReadonlySet<EventType> = new Set(['recording.stored', 'recording.deleted', 'recording.erased']);
 
@@ -40,9 +48,10 @@ export async function build(service: TestService) {
       return { startedAt: at, endedAt: at, gaps: [{ from: at, to: at, reason: 'offline' }] };
     },
   };
-  async function record(where: Partial<RecordingRef>, participant?: string): Promise<RecordingRef> {
+  async function record(where: Partial<RecordingRef>, participant?: string, picture?: string): Promise<RecordingRef> {
     const ref = await service.begin(where, participant);
     await uploadParts(context, ref, [webm]);
+    if (picture) await sendOverview(context, ref, overviewOf(Buffer.concat([JPEG, Buffer.from(picture)])));
     await completeRecording(context, ref, { timeline: whole.timeline() });
     return ref;
   }
@@ -52,12 +61,12 @@ export async function build(service: TestService) {
 
   // The first day.
   const played = await record({ attempt: 'played' });
-  const second = await record({ attempt: 'played' });
+  const second = await record({ attempt: 'played' }, undefined, 'second');
   const restricted = await record({ attempt: 'restricted' }, 'p2');
   await restrictRecording(context, by('acme'), restricted, 'a dispute');
   const lifted = await record({ attempt: 'lifted' }, 'p2');
   await restrictRecording(context, by('acme'), lifted, 'a mistake');
-  const assessed = await record({ attempt: 'assessed' }, 'p3');
+  const assessed = await record({ attempt: 'assessed' }, 'p3', 'assessed');
   const silent = await record({ attempt: 'silent' }, 'p4');
   const uploading = await service.begin({ attempt: 'uploading' }, 'p5');
   await store.uploadPart(mediaKey(uploading), await uploadOf(store, uploading), 2, webm);
@@ -65,7 +74,7 @@ export async function build(service: TestService) {
   await uploadParts(context, abandoned, [webm]);
   const aborted = await service.begin({ attempt: 'aborted' }, 'p5');
   await uploadParts(context, aborted, [webm]);
-  const erased = await record({ attempt: 'erased' }, 'p6');
+  const erased = await record({ attempt: 'erased' }, 'p6', 'erased');
   const swept: RecordingRef[] = [];
   for (const attempt of ['b1', 'b2', 'b3', 'b4']) swept.push(await record({ tenant: 'beta', attempt }, 'q1'));
   for (const ref of swept.slice(0, 2)) await play(ref);
@@ -102,7 +111,7 @@ export async function build(service: TestService) {
   clock.advance(3 * HOUR_MS);
   await service.sweep();
   clock.advance(2 * HOUR_MS);
-  const young = await record({ attempt: 'young' }, 'p7');
+  const young = await record({ attempt: 'young' }, 'p7', 'young');
   const stored = [played, second, restricted, lifted, assessed, silent, abandoned];
   const refs = { played, second, restricted, lifted, assessed, silent, uploading, abandoned, erased, another, young };
   assert(unseen);

@@ -675,6 +675,7 @@ const DELETIONS: Corruption[] = [
 ];
 
 const timelineOf = (ref: RecordingRef) => recordingKey(ref, 'timeline');
+const overviewOf = (ref: RecordingRef) => recordingKey(ref, 'overview');
 
 const OTHER_OBJECTS: Corruption[] = [
   {
@@ -706,6 +707,37 @@ const OTHER_OBJECTS: Corruption[] = [
     name: 'a timeline is added to a stored recording that had none',
     found: { undetectable: 'A client may send the timeline with a later call.' },
     plant: async (bucket) => bucket.put(timelineOf(bucket.abandoned), await bucket.body(timelineOf(bucket.played))),
+  },
+  {
+    name: 'an overview is torn',
+    found: ['unreadable'],
+    plant: async (bucket) =>
+      bucket.put(overviewOf(bucket.second), (await bucket.body(overviewOf(bucket.second))).subarray(9)),
+  },
+  {
+    name: 'an overview is replaced by that of another recording',
+    found: ['wrong-overview'],
+    plant: async (bucket) => bucket.put(overviewOf(bucket.second), await bucket.body(overviewOf(bucket.assessed))),
+  },
+  {
+    name: 'an overview is removed',
+    found: ['wrong-overview'],
+    plant: (bucket, random) => bucket.remove(overviewOf(random.pick([bucket.second, bucket.assessed]))),
+  },
+  {
+    name: 'an overview is added to a stored recording that had none',
+    found: ['wrong-overview'],
+    plant: async (bucket) => bucket.put(overviewOf(bucket.played), await bucket.body(overviewOf(bucket.second))),
+  },
+  {
+    name: 'an overview is added to a recording that was not completed',
+    found: { undetectable: 'A client sends the overview before it completes the recording.' },
+    plant: async (bucket) => bucket.put(overviewOf(bucket.uploading), await bucket.body(overviewOf(bucket.second))),
+  },
+  {
+    name: 'an overview is replaced within an hour after its recording was stored',
+    found: { undetectable: 'A client may have sent the overview while the recording was completed.' },
+    plant: async (bucket) => bucket.put(overviewOf(bucket.young), await bucket.body(overviewOf(bucket.second))),
   },
   ...(['truncated', 'announced', 'ahead'] as const).map(
     (marker): Corruption => ({

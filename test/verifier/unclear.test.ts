@@ -9,7 +9,7 @@ import { verify } from '../../src/verifier/verify.ts';
 import { webm } from '../kit/fixtures.ts';
 import { failing, overriding, replacing } from '../kit/interventions.ts';
 import { assessedKey, participantKey, recordingKey } from '../kit/keys.ts';
-import { CALLER, mediaKey, uploadParts } from '../kit/service.ts';
+import { CALLER, mediaKey, sendOverview, uploadParts } from '../kit/service.ts';
 import { privateJwk } from '../kit/signer.ts';
 import { type RetentionService, startRetention } from '../sweeper/support.ts';
 
@@ -21,6 +21,7 @@ beforeEach(() => {
 test('documents whose ETags are no MD5s are compared with nothing, and that is counted', async () => {
   const ref = await service.begin();
   await uploadParts(service.context, ref, [webm]);
+  await sendOverview(service.context, ref);
   const at = toIso(service.clock.now());
   await service.complete(ref, service.store, { timeline: { startedAt: at, endedAt: at, gaps: [] } });
   service.clock.advance(4 * HOUR_MS);
@@ -31,7 +32,7 @@ test('documents whose ETags are no MD5s are compared with nothing, and that is c
     },
   });
   const { findings, notChecked } = await verify({ ...service.sweepContext, store: opaque });
-  const counted = ['manifest-etag', 'timeline-etag'].map((what) => ({ what, count: 1 }));
+  const counted = ['manifest-etag', 'timeline-etag', 'overview-etag'].map((what) => ({ what, count: 1 }));
   expect(notChecked).toEqual(expect.arrayContaining(counted));
   // Of media the ETag that was listed is kept.
   expect(findings.map(({ kind }) => kind)).toEqual(['media-changed']);
@@ -107,13 +108,14 @@ test('what was listed, and is gone when it is read, is not judged', async () => 
   ];
   const at = toIso(service.clock.now());
   await service.put(recordingKey(ref, 'timeline'), JSON.stringify({ startedAt: at, endedAt: at, gaps: [] }));
+  await service.put(recordingKey(ref, 'overview'), 'gone when it is read');
   await restrictRecording(service.context, CALLER, restricted, 'a dispute');
   service.clock.advance(2 * HOUR_MS);
   await expect(service.erase(deleting, failing(service.store, 'delete'))).rejects.toThrow();
   service.clock.advance(4 * HOUR_MS);
   const gone = overriding(service.store, {
     get: (key) =>
-      /timeline|deleting|restricted|^outbox/.test(key) ? Promise.resolve(undefined) : service.store.get(key),
+      /timeline|overview|deleting|restricted|^outbox/.test(key) ? Promise.resolve(undefined) : service.store.get(key),
   });
   const { findings } = await verify({ ...service.sweepContext, store: gone });
   expect(findings).toEqual([]);

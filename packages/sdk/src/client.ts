@@ -128,15 +128,21 @@ export class ProctoringRecordings {
    * put to URLs.
    */
   putPart(at: RecordingPath, partNumber: number, bytes: Blob, options?: CallOptions): Promise<UploadedPart> {
-    // A Blob's type would become the Content-Type.
-    const content = bytes.slice(0, bytes.size, '');
-    const path = `${recordingPath(at)}/parts/${partNumber}`;
-    return send(this.#options, { method: 'PUT', path, bytes: { content, sizeBytes: bytes.size } }, options);
+    return this.#put(`${recordingPath(at)}/parts/${partNumber}`, bytes.slice(0, bytes.size, ''), options);
   }
 
   /** The parts in the store, from which an upload is continued. */
   async uploadedParts(at: RecordingPath, options?: CallOptions): Promise<UploadedPart[]> {
     return (await this.#get<{ parts: UploadedPart[] }>(`${recordingPath(at)}/parts`, options)).parts;
+  }
+
+  /**
+   * Sends the overview of a recording, before it is completed: small pictures of it, and how much each second changed. One that
+   * is sent again replaces the first.
+   */
+  putOverview(at: RecordingPath, overview: Blob, options?: CallOptions): Promise<void> {
+    const content = overview.slice(0, overview.size, 'application/octet-stream');
+    return this.#put(`${recordingPath(at)}/overview`, content, options);
   }
 
   /** Makes the parts one recording, which is stored and playable when this resolves. */
@@ -175,9 +181,16 @@ export class ProctoringRecordings {
     return this.#items(`${path}/recordings`, { ...filter }, options);
   }
 
-  /** A link that plays the recording for minutes; the audit trail records the actor and the reason. */
-  playbackLink(at: RecordingPath, reason?: string, options?: CallOptions): Promise<PlaybackLink> {
-    const body = reason === undefined ? {} : { reason };
+  /**
+   * A link that plays the recording for minutes, and one to its overview, if it has one. The audit trail records the actor, the
+   * reason, and whether it is a renewal: it replaces a link that the same viewing had before.
+   */
+  playbackLink(
+    at: RecordingPath,
+    reason?: string,
+    { renewal, ...options }: CallOptions & { readonly renewal?: boolean | undefined } = {},
+  ): Promise<PlaybackLink> {
+    const body = { ...(reason !== undefined && { reason }), ...(renewal !== undefined && { renewal }) };
     return send(this.#options, { method: 'POST', path: `${recordingPath(at)}/playback-links`, body }, options);
   }
 
@@ -354,6 +367,11 @@ export class ProctoringRecordings {
       if (said && said.ready === false) return said as Readiness;
       throw error;
     }
+  }
+
+  /** A Blob's type becomes the Content-Type. */
+  #put<Result>(path: string, content: Blob, options: CallOptions | undefined): Promise<Result> {
+    return send(this.#options, { method: 'PUT', path, bytes: { content, sizeBytes: content.size } }, options);
   }
 
   #get<Result>(path: string, options: CallOptions | undefined): Promise<Result> {

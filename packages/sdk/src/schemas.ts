@@ -59,6 +59,7 @@ export type ProblemCode =
   | 'method-not-allowed'
   | 'not-a-recording'
   | 'not-found'
+  | 'overview-too-large'
   | 'part-number-too-large'
   | 'part-too-large'
   | 'parts-changed'
@@ -163,6 +164,10 @@ export interface RequestPlaybackLink {
    * Stored in the audit trail.
    */
   reason?: string | null;
+  /**
+   * Whether this link replaces one that the same viewing had before. Stored in the audit trail, which so tells viewings from renewals.
+   */
+  renewal?: boolean;
 }
 export interface ReportAssessment {
   /**
@@ -318,6 +323,10 @@ export interface RecordingList {
 }
 export interface PlaybackLink {
   url: string;
+  /**
+   * The overview of the recording (small pictures, and how much each second changed); null if it has none. Valid for as long as `url`.
+   */
+  overviewUrl: string | null;
   expiresAt: string;
 }
 export interface Assessment {
@@ -1146,13 +1155,17 @@ export interface ParticipantExport {
       since: string;
     } | null;
     /**
-     * A playback link, valid for minutes. null in an archive, while uploading, and for a restricted recording unless restricted recordings were requested.
+     * Playback links to the recording and its overview, valid for minutes. null in an archive, while uploading, and for a restricted recording unless restricted recordings were requested.
      */
     link: PlaybackLink | null;
     /**
      * The path of the recording in the archive; null if there is no archive or the recording is not in it.
      */
     file: string | null;
+    /**
+     * The path of the overview in the archive: small pictures of the recording, and how much each second changed. null if `file` is, or the recording has no overview.
+     */
+    overviewFile: string | null;
     /**
      * All audit events of the recording at the time of the export, including this export.
      */
@@ -1198,7 +1211,7 @@ export interface AccessLogEntry {
    */
   reason: string | null;
   /**
-   * Until when the link was valid, why the request was refused, what was exported, or what the assessment set.
+   * Until when the link was valid, and whether it was a renewal of one that the same viewing had before; why the request was refused, what was exported, or what the assessment set.
    */
   detail: string | null;
   /**
@@ -1285,6 +1298,10 @@ export interface Problem {
    * The maximum size of one request.
    */
   maxContentBytes?: number;
+  /**
+   * The maximum size of an overview.
+   */
+  maxOverviewBytes?: number;
   /**
    * How often this may be done per day.
    */
