@@ -13,6 +13,7 @@ import { recorderStates, tellWhatIsMade } from './recorders.ts';
 
 export { stepClock } from './clock.ts';
 export { endTracks } from './live-stream.ts';
+export { look, overviews, watchOverviews } from './overview.ts';
 export { playInStep, playThrough, seekAround, seekToMiddle } from './playback.ts';
 export { recorded, recordings, witnessed } from './recorders.ts';
 
