@@ -5,13 +5,13 @@ import type { Words } from './words.ts';
 
 /** What a button or a key does. */
 export interface Actions {
-  toggle(): void;
-  move(ms: number): void;
-  step(frames: number): void;
-  toMark(direction: 'next' | 'previous'): void;
-  copyLink(): void;
-  toggleFullScreen(): void;
-  showKeys(): void;
+  readonly toggle: () => void;
+  readonly move: (ms: number) => void;
+  readonly step: (frames: number) => void;
+  readonly toMark: (direction: 'next' | 'previous') => void;
+  readonly copyLink: () => void;
+  readonly toggleFullScreen: () => void;
+  readonly showKeys: () => void;
 }
 
 const NONE = '';

@@ -73,7 +73,7 @@ export class ProctoringReview extends Base {
     }
   }
 
-  override addEventListener<Name extends keyof ReviewElementEvents & string>(
+  override addEventListener<Name extends keyof ReviewElementEvents>(
     name: Name,
     listener: (event: CustomEvent<ReviewElementEvents[Name]>) => void,
     options?: AddEventListenerOptions | boolean,

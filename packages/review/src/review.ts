@@ -23,7 +23,7 @@ export interface LaneView {
   /** What is shown now. Another element takes its place when a link is renewed. */
   readonly video: HTMLVideoElement | undefined;
   /** Pictures and activity of a recording of this lane; undefined while they load, and where there are none. */
-  overviewOf(recordingId: string): Overview | undefined;
+  readonly overviewOf: (recordingId: string) => Overview | undefined;
   /** Where nothing changed in this lane. */
   readonly still: readonly Stretch[];
 }

@@ -203,7 +203,7 @@ function respond(world: FakeBrowser, ends: Map<string, number>, input: string, i
   const headers = { date: new Date().toUTCString() };
   if (refusal) return Response.json(refusal.body, { status: refusal.status, headers });
   const [, recordingId = ''] = /^\/(\w+)/.exec(path) ?? [];
-  if (call.startsWith('POST')) return issue(world, ends, recordingId, String(init?.body), headers);
+  if (call.startsWith('POST')) return issue(world, ends, recordingId, init?.body as string, headers);
   return Response.json({ items: world.recordings, nextCursor: null }, { headers });
 }
 

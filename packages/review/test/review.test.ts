@@ -33,7 +33,7 @@ async function open(recordings: Parameters<typeof openBrowser>[0], change: (brow
   await browser.pass(1);
 }
 
-function gather<Name extends keyof ReviewEvents & string>(name: Name): ReviewEvents[Name][] {
+function gather<Name extends keyof ReviewEvents>(name: Name): ReviewEvents[Name][] {
   const details: ReviewEvents[Name][] = [];
   review.addEventListener(name, ({ detail }) => details.push(detail));
   return details;
