@@ -1,0 +1,13 @@
+// What was seen of a review at one moment.
+import type { Shown } from './burnt-clock.ts';
+
+/** All lanes in one task. */
+export interface Sample {
+  /** Monotonic. */
+  readonly atMs: number;
+  readonly positionMs: number;
+  readonly isPlaying: boolean;
+  readonly isWaiting: boolean;
+  /** Null where a lane shows nothing that can be read. */
+  readonly clocks: readonly (Shown | null)[];
+}
