@@ -1,7 +1,7 @@
 // What the tests do with a review in a page: read the clocks that are burnt into its pictures, while it plays and after seeks.
 import './review-stub.ts';
 import { FRAME, readClock, type Shown } from '../review/burnt-clock.ts';
-import type { Sample } from '../review/sample.ts';
+import type { Sample, Sought } from '../review/sample.ts';
 import { until } from './moments.ts';
 
 /** What is used of the review. */
@@ -87,19 +87,21 @@ export function pause(): void {
   review.pause();
 }
 
-/** Seeks. Resolves with how long it took until each of the `streams` shows a picture of less than a second from there. */
-export async function seek(atMs: number, attemptAtMs: number, streams: readonly number[]): Promise<number> {
+/** Seeks. Resolves when each of the `streams` shows a picture of less than a second from there. */
+export async function seek(atMs: number, attemptAtMs: number, streams: readonly number[]): Promise<Sought> {
   const isThere = ({ clocks }: Sample) =>
     streams.every((stream) =>
       clocks.some(
         (shown) => shown?.stream === stream && Math.abs(attemptAtMs + shown.ms - atMs) < FIRST_PICTURE_WITHIN_MS,
       ),
     );
-  const soughtAtMs = performance.now();
+  const fromMs = nowMs();
   review.seek(atMs);
   await until(() => isThere(sample()));
-  return performance.now() - soughtAtMs;
+  return { fromMs, pictureMs: nowMs() };
 }
+
+const nowMs = () => performance.timeOrigin + performance.now();
 
 function clockOf(video: HTMLVideoElement | undefined): Shown | null {
   if (!context || !video || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return null;

@@ -11,7 +11,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export interface Figures {
+export interface Step {
   readonly samples: number;
   /** How many of them were compared: those in which every film that should be seen could be read. */
   readonly compared: number;
@@ -19,6 +19,9 @@ export interface Figures {
   readonly apart: Spread;
   /** The clock that is furthest from the position that the review tells. */
   readonly offPosition: Spread;
+}
+
+export interface Moves {
   /** Of one lane, in milliseconds of real time. */
   readonly longestPauseMs: number;
   /** Of one lane, from one sample to the next. */
@@ -29,32 +32,37 @@ export interface Figures {
   readonly pace: number;
 }
 
-/** Near to where a film begins, ends or has nothing, its lane may be empty or not. */
-const NEAR_MS = 2_000;
+/** Near to where a film begins, ends or has nothing, its lane may be empty or not. Of real time. */
+const NEAR_MS = 1_000;
 
-/** Of samples that were taken one after another, while the review was to play at `speed`. @throws Error without samples */
-export function figuresOf(samples: readonly Sample[], films: readonly Film[], speed: number): Figures {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last) throw new Error('no samples');
+/** How far the lanes were apart while the review was to play at `speed`. */
+export function stepOf(samples: readonly Sample[], films: readonly Film[], speed: number): Step {
   const apart: number[] = [];
   const offPosition: number[] = [];
   for (const sample of samples) {
-    const clocks = films.filter((film) => isSeen(film, sample)).map((film) => clockOf(film, sample));
-    if (clocks.length === 0 || clocks.includes(undefined)) continue;
-    const known = clocks as number[];
+    const clocks = films.filter((film) => isSeen(film, sample, speed)).map((film) => clockOf(film, sample));
+    const known = clocks.filter((ms) => ms !== undefined);
+    if (known.length === 0 || known.length < clocks.length) continue;
     apart.push(Math.max(...known) - Math.min(...known));
     offPosition.push(Math.max(...known.map((ms) => Math.abs(ms - positionOf(sample)))));
   }
-  const moves = films.map((film) => movesOf(samples, film, speed));
   return {
     samples: samples.length,
     compared: apart.length,
     apart: spreadOf(apart),
     offPosition: spreadOf(offPosition),
+  };
+}
+
+/** How each lane moved, in samples that were taken one after another while the review was to play at `speed`. */
+export function movesOf(samples: readonly Sample[], films: readonly Film[], speed: number): Moves {
+  const [first, last] = [samples[0], samples.at(-1)];
+  const moves = films.map((film) => movesOfLane(samples, film, speed));
+  return {
     longestPauseMs: Math.max(...moves.map(({ pauseMs }) => pauseMs)),
     largestStepBackMs: Math.max(...moves.map(({ backMs }) => backMs)),
     largestStepAheadMs: Math.max(...moves.map(({ aheadMs }) => aheadMs)),
-    pace: (last.positionMs - first.positionMs) / (last.atMs - first.atMs),
+    pace: first && last ? (last.positionMs - first.positionMs) / (last.atMs - first.atMs) : Number.NaN,
   };
 }
 
@@ -65,13 +73,13 @@ export function spreadOf(values: readonly number[]): Spread {
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-/** Of one lane. A picture that cannot be read stands still. */
-function movesOf(samples: readonly Sample[], film: Film, speed: number) {
+/** A picture that cannot be read stands still. */
+function movesOfLane(samples: readonly Sample[], film: Film, speed: number) {
   const moves = { pauseMs: 0, backMs: 0, aheadMs: 0 };
   let before: { readonly atMs: number; readonly ms: number } | undefined;
   let movedAtMs: number | undefined;
   for (const sample of samples) {
-    if (!isSeen(film, sample) || !sample.isPlaying) {
+    if (!isSeen(film, sample, speed) || !sample.isPlaying) {
       before = undefined;
       movedAtMs = undefined;
       continue;
@@ -89,8 +97,8 @@ function movesOf(samples: readonly Sample[], film: Film, speed: number) {
   return moves;
 }
 
-function isSeen(film: Film, sample: Sample): boolean {
-  return hasPictureAt(film, positionOf(sample), NEAR_MS);
+function isSeen(film: Film, sample: Sample, speed: number): boolean {
+  return hasPictureAt(film, positionOf(sample), NEAR_MS * speed);
 }
 
 function clockOf({ stream }: Film, { clocks }: Sample): number | undefined {

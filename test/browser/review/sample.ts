@@ -11,3 +11,9 @@ export interface Sample {
   /** Null where a lane shows nothing that can be read. */
   readonly clocks: readonly (Shown | null)[];
 }
+
+/** A seek and its first picture, in milliseconds since the epoch. */
+export interface Sought {
+  readonly fromMs: number;
+  readonly pictureMs: number;
+}

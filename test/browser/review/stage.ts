@@ -4,10 +4,11 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { ProctoringRecordings } from '@proctoring-recordings/sdk';
 import type { Browser, BrowserContext, HTTPResponse } from 'puppeteer-core';
 import { CREATE_BODY, SCOPES } from '../../http/calls.ts';
+import { type Line, startLine } from '../live/line.ts';
 import { openSite, openTab, type Site } from '../site.ts';
 import { type Film, type FilmOptions, makeFilm } from './film.ts';
 import { timelineOf } from './media-time.ts';
-import type { Sample } from './sample.ts';
+import type { Sample, Sought } from './sample.ts';
 import { startStore } from './store.ts';
 
 const REVIEW = new URL('../page/review.ts', import.meta.url);
@@ -21,9 +22,16 @@ const SET_UP_LIMIT_MS = 3_600_000;
 
 export type Tab = Awaited<ReturnType<typeof openReview>>;
 
+interface StageOptions {
+  readonly settings?: Record<string, string>;
+  /** Of the line between the browser and the store. Default: none between them. */
+  readonly bytesPerSecond?: number;
+}
+
 /** For the tests of a block: a service in which each attempt consists of the films that it is said to. */
-export function setUp(attempts: Record<string, readonly FilmOptions[]>, settings: Record<string, string> = {}) {
-  const stage = {} as { store: Awaited<ReturnType<typeof startStore>>; site: Site };
+export function setUp(attempts: Record<string, readonly FilmOptions[]>, options: StageOptions = {}) {
+  const { settings, bytesPerSecond } = options;
+  const stage = {} as { store: Awaited<ReturnType<typeof startStore>>; line?: Line; site: Site };
   const films = new Map<string, readonly Film[]>();
   const contexts: BrowserContext[] = [];
   let browser: Browser;
@@ -35,7 +43,12 @@ export function setUp(attempts: Record<string, readonly FilmOptions[]>, settings
     });
     await Promise.all(made);
     stage.store = await startStore();
-    stage.site = await openSite({ ...stage.store.settings, ...settings }, REVIEW);
+    if (bytesPerSecond !== undefined) {
+      stage.line = await startLine(stage.store.settings.S3_ENDPOINT);
+      stage.line.set({ bytesPerSecond });
+    }
+    const reached = stage.line && { S3_PUBLIC_ENDPOINT: stage.line.url };
+    stage.site = await openSite({ ...stage.store.settings, ...reached, ...settings }, REVIEW);
     const { url, token } = stage.site.service;
     sdk = new ProctoringRecordings({ baseUrl: url, token: () => token(SCOPES.join(' ')) });
     for (const [attempt, each] of films) await Promise.all(each.map((film) => upload(sdk, attempt, film)));
@@ -46,13 +59,14 @@ export function setUp(attempts: Record<string, readonly FilmOptions[]>, settings
   });
   afterAll(async () => {
     await stage.site?.close();
+    await stage.line?.close();
     await stage.store?.close();
   });
 
   return {
     films: (attempt: string) => films.get(attempt) ?? [],
-    /** What the browser and the service have read from the store. */
-    readBytes: () => stage.store.readBytes(),
+    /** What the browser and the service had read from the store at that moment of the last minute. */
+    readBytes: (atMs: number) => stage.store.readBytes(atMs),
     /** Opens the attempt in a tab of its own, which is closed after the test. */
     async open(attempt: string) {
       const context = await browser.createBrowserContext();
@@ -102,9 +116,9 @@ async function openReview({ service, address, ...site }: Site, context: BrowserC
     sampleFor: (ms: number) => call<Sample[]>('sampleFor', ms),
     play: (speed: number) => call('play', speed),
     pause: () => call('pause'),
-    /** Milliseconds until each of the streams shows a picture from there. */
+    /** See page/review.ts. */
     seek: (atMs: number, attemptAtMs: number, streams: readonly number[]) =>
-      call<number>('seek', atMs, attemptAtMs, streams),
+      call<Sought>('seek', atMs, attemptAtMs, streams),
   };
 }
 

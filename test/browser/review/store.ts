@@ -38,10 +38,10 @@ export async function startStore() {
       S3_UPLOAD_ACCESS_KEY_ID: 'upload',
       ...secrets,
     },
-    /** What all its clients have read, since it was started. */
-    async readBytes(): Promise<number> {
+    /** What all its clients had read at that moment of the last minute, in milliseconds since the epoch. */
+    async readBytes(atMs: number): Promise<number> {
       const answer = once(child, 'message');
-      child.send({});
+      child.send({ atMs });
       return ((await answer) as [{ readBytes: number }])[0].readBytes;
     },
     async close(): Promise<void> {
