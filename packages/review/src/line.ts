@@ -44,6 +44,8 @@ export interface Mark {
 export interface Line {
   readonly fromMs: number;
   readonly toMs: number;
+  /** Where one begins to watch: what begins about when the line begins has begun by then. */
+  readonly startMs: number;
   /** Cameras first, then screens, then sound. */
   readonly lanes: readonly Lane[];
   /** In order of time. */
@@ -59,6 +61,7 @@ const KINDS: readonly RecordingKind[] = ['webcam', 'screen', 'audio'];
 const OVERLAP_MS = 2_000;
 /** Recordings of one attempt never begin or end at the same moment. */
 const UNEQUAL_ENDS_MS = 3_000;
+const NO_TIME = { fromMs: 0, toMs: 0, startMs: 0 };
 /** Shorter than anybody would notice. */
 const SHORT_MS = 500;
 
@@ -72,9 +75,9 @@ export function lineOf(recordings: readonly ReviewRecording[], durations: Readon
   const lanes = KINDS.flatMap((kind) => lanesOf(kind, pieces));
   const fromMs = Math.min(...pieces.map((piece) => piece.fromMs));
   const toMs = Math.max(...pieces.map((piece) => piece.toMs));
+  const first = pieces.filter((piece) => piece.fromMs - fromMs <= UNEQUAL_ENDS_MS);
   return {
-    fromMs: pieces.length > 0 ? fromMs : 0,
-    toMs: pieces.length > 0 ? toMs : 0,
+    ...(pieces.length > 0 ? { fromMs, toMs, startMs: Math.max(...first.map((piece) => piece.fromMs)) } : NO_TIME),
     lanes,
     marks: lanes.flatMap((lane) => marksOf(lane, { fromMs, toMs })).sort((a, b) => a.fromMs - b.fromMs),
     uploading: recordings.filter(({ state }) => state === 'uploading'),

@@ -202,7 +202,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   /** At the end it begins anew. */
   play(): void {
     this.#isPlaying = this.#line.lanes.length > 0;
-    this.seek(this.#positionMs >= this.#line.toMs ? this.#line.fromMs : this.#positionMs);
+    this.seek(this.#positionMs >= this.#line.toMs ? this.#line.startMs : this.#positionMs);
   }
 
   pause(): void {
@@ -267,7 +267,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     for (const { recordingId, restricted } of this.#recordings.values()) if (restricted) this.#ended.add(recordingId);
     this.#draw();
     const startMs = startAt?.getTime() ?? Number.NaN;
-    this.#positionMs = Number.isNaN(startMs) ? this.#line.fromMs : startMs;
+    this.#positionMs = Number.isNaN(startMs) ? this.#line.startMs : startMs;
     this.seek(this.#positionMs);
     this.#sound = this.#line.lanes.find(hasSound)?.id;
     this.#setSound();

@@ -7,8 +7,8 @@ export interface Stretch {
   readonly toMs: number;
 }
 
-/** About 90 bytes a second: an encoder writes as much about a picture in which nothing moves. */
-const STILL_AT_MOST = 104;
+/** A quarter of a kilobyte a second. Chromium writes more about a screen on which a single point flickers, and nothing about one that stands still. */
+const STILL_AT_MOST = 128;
 /** Shorter ones are not worth a jump. */
 const STILL_FOR_MS = 10_000;
 

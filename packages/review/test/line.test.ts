@@ -59,6 +59,14 @@ test('recordings that begin and end a moment apart have no marks', () => {
   expect(marksOf(recordingOf('w', 'webcam'), recordingOf('s', 'screen', { from: 1.5, to: 58 }))).toEqual([]);
 });
 
+test('one begins to watch when all that begin about at once have begun', () => {
+  const line = lineOf(
+    [recordingOf('w', 'webcam', { from: 0.4 }), recordingOf('s', 'screen'), recordingOf('a', 'audio', { from: 20 })],
+    NONE,
+  );
+  expect([line.fromMs, line.startMs]).toEqual([at(0), at(0.4)]);
+});
+
 test('without a timeline a recording begins when it was created, and is as long as its media', () => {
   const recording = recordingOf('w', 'webcam', { from: 10, to: 500, timeline: null });
   const [before] = lineOf([recording], NONE).lanes[0]?.pieces ?? [];

@@ -1,5 +1,5 @@
 // What the tests do with a review in a page: read the clocks that are burnt into its pictures, while it plays and after seeks.
-import './review-stub.ts';
+import '@proctoring-recordings/review';
 import { FRAME, readClock, type Shown } from '../review/burnt-clock.ts';
 import type { Sample, Sought } from '../review/sample.ts';
 import { until } from './moments.ts';

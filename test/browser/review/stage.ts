@@ -73,6 +73,8 @@ export function setUp(attempts: Record<string, readonly FilmOptions[]>, options:
       contexts.push(context);
       return openReview(stage.site, context, attempt);
     },
+    site: () => stage.site,
+    recordings: (attempt: string) => Array.fromAsync(sdk.list({ exam: EXAM, attempt })),
     /** How many links there are in the audit trail of each recording. */
     async auditedLinks(attempt: string): Promise<number[]> {
       const links: number[] = [];

@@ -1,0 +1,155 @@
+// The player as its users meet it: every action by a key and by a named button, words for what happens, and a reason first.
+import { beforeEach, expect, test } from '@jest/globals';
+import type { Page } from 'puppeteer-core';
+import { until } from '../../kit/until.ts';
+import { expectAccessible } from '../accessibility.ts';
+import type { Site } from '../site.ts';
+import { ATTEMPT_AT_MS } from './media-time.ts';
+import { setUp } from './stage.ts';
+
+const SECONDS = 40;
+const on = setUp({
+  keys: [
+    { stream: 0, seconds: SECONDS, beginsAtMs: 0, hasSound: true },
+    { stream: 1, seconds: SECONDS, beginsAtMs: 9_000 },
+  ],
+});
+
+interface State {
+  readonly seconds: number;
+  readonly isPlaying: boolean;
+  readonly speed: number;
+  readonly sound: string | null;
+  readonly isMuted: boolean;
+  readonly volume: number;
+  readonly large: string | null;
+  readonly status: string;
+  readonly lanes: readonly string[];
+  readonly isFullScreen: boolean;
+  readonly isDialogOpen: boolean;
+}
+
+const STATE = `(() => {
+  const { review, shadowRoot } = document.querySelector('proctoring-review');
+  const { positionMs, isPlaying, speed, isMuted, volume, sound, lanes } = review;
+  return {
+    seconds: (positionMs - ${ATTEMPT_AT_MS}) / 1000,
+    isPlaying, speed, isMuted, volume, sound: sound ?? null,
+    large: shadowRoot.querySelector('figure[data-large]')?.dataset.kind ?? null,
+    status: shadowRoot.querySelector('[role=status]').textContent,
+    lanes: lanes.map(({ state }) => state),
+    isFullScreen: document.fullscreenElement !== null,
+    isDialogOpen: shadowRoot.querySelector('dialog').open,
+  };
+})()`;
+
+let page: Page;
+let site: Site;
+const state = () => page.evaluate(STATE) as Promise<State>;
+const settled = (wanted: Partial<State>) =>
+  until(async () => expect.objectContaining(wanted).asymmetricMatch(await state()));
+
+async function press(...keys: readonly Parameters<Page['keyboard']['press']>[0][]): Promise<State> {
+  for (const key of keys) await page.keyboard.press(key);
+  return state();
+}
+
+beforeEach(async () => {
+  const opened = await on.open('keys');
+  ({ page } = opened);
+  site = on.site();
+  await settled({ lanes: ['playable', 'nothing'] });
+  await page.evaluate(`document.querySelector('proctoring-review').shadowRoot.querySelector('[role=slider]').focus()`);
+});
+
+test('every action has a key', async () => {
+  expect(await press('k')).toMatchObject({ isPlaying: true });
+  expect(await press(' ')).toMatchObject({ isPlaying: false });
+  expect((await press('Home')).seconds).toBe(0);
+  expect((await press('ArrowRight', 'ArrowRight')).seconds).toBe(10);
+  expect((await press('ArrowLeft')).seconds).toBe(5);
+  expect((await press('l')).seconds).toBe(15);
+  expect((await press('j')).seconds).toBe(5);
+  const { seconds } = await press('.');
+  expect(seconds).toBeGreaterThan(5);
+  expect(seconds).toBeLessThan(5.2);
+  expect((await press(',')).seconds).toBeCloseTo(5, 1);
+  expect(await press('>')).toMatchObject({ speed: 1.25 });
+  expect(await press('<', '<')).toMatchObject({ speed: 0.75 });
+  expect(await press('m')).toMatchObject({ isMuted: true });
+  expect(await press('m')).toMatchObject({ isMuted: false, volume: 1 });
+  expect(await press('a')).toMatchObject({ sound: null });
+  expect(await press('a')).toMatchObject({ sound: 'webcam' });
+  expect(await press('2')).toMatchObject({ large: 'screen' });
+  expect(await press('1')).toMatchObject({ large: 'webcam' });
+  expect(await press('0')).toMatchObject({ large: null });
+  expect(await press('?')).toMatchObject({ isDialogOpen: true });
+  expect(await press('Escape')).toMatchObject({ isDialogOpen: false });
+  expect((await press('End')).seconds).toBe(SECONDS + 9);
+  expect(await press('p')).toMatchObject({
+    seconds: SECONDS,
+    status: expect.stringMatching(/^Camera, 0:40: not recorded/),
+  });
+  expect(await press('p')).toMatchObject({ seconds: 0, status: expect.stringMatching(/^Screen, 0:00: not recorded/) });
+  expect(await press('n', 'n')).toMatchObject({ status: 'No further gap.' });
+  await press('f');
+  await settled({ isFullScreen: true });
+  await press('f');
+  await settled({ isFullScreen: false });
+});
+
+test('every control has a name, in the language of the page', async () => {
+  const names = () =>
+    page.evaluate(`[...document.querySelector('proctoring-review').shadowRoot.querySelectorAll(
+      '.player :is(button, select, input, [role=slider])')].filter((control) => control.checkVisibility()).map((control) =>
+      control.getAttribute('aria-label') ?? control.labels?.[0]?.textContent ?? control.textContent)`) as Promise<
+      string[]
+    >;
+  const english = await names();
+  expect(english.every((name) => name.length > 1)).toBe(true);
+  expect(english).toEqual(
+    expect.arrayContaining(['Play', 'Next gap', 'Speed', 'Sound', 'Volume', 'Position', 'Full screen']),
+  );
+  await page.evaluate(`document.querySelector('proctoring-review').setAttribute('lang', 'nl')`);
+  const dutch = await names();
+  expect(dutch).toHaveLength(english.length);
+  expect(dutch).toEqual(expect.arrayContaining(['Afspelen', 'Volgende onderbreking', 'Snelheid', 'Geluid', 'Positie']));
+});
+
+test('nothing is wrong for a screen reader, and nothing is too wide', async () => {
+  await page.evaluate(`document.title = 'Review'; document.documentElement.lang = 'en';
+    document.documentElement.style.colorScheme = 'light dark'; document.documentElement.style.background = 'Canvas';
+    document.body.innerHTML = '<main><h1>Review</h1></main>'`);
+  const attributes = { service: site.address, exam: 'math', attempt: 'keys' };
+  await page.evaluate(`(() => {
+    const element = document.createElement('proctoring-review');
+    for (const [name, value] of Object.entries(${JSON.stringify(attributes)})) element.setAttribute(name, value);
+    element.getToken = () => freshToken();
+    document.querySelector('main').append(element);
+  })()`);
+  const question = await page.waitForSelector('proctoring-review >>> input[name=reason]');
+  await expectAccessible(page, 'the question for the reason');
+  await question?.type('an appeal');
+  await question?.press('Enter');
+  await settled({ lanes: ['playable', 'nothing'] });
+  await expectAccessible(page, 'the player');
+  await page.evaluate(`document.querySelector('proctoring-review').shadowRoot.querySelector('[title="Keys"]').click()`);
+  await expectAccessible(page, 'the keys');
+});
+
+test('a restriction and a deletion in mid-review are told in words, and the picture is gone', async () => {
+  const recordings = await on.recordings('keys');
+  await press('ArrowRight', 'ArrowRight', 'ArrowRight');
+  await settled({ lanes: ['playable', 'playable'] });
+  const pathOf = (kind: string) =>
+    `/v1/exams/math/attempts/keys/recordings/${recordings.find((each) => each.kind === kind)?.recordingId}`;
+  await site.service.ask('PUT', `${pathOf('webcam')}/restriction`, { reason: 'objection' });
+  await settled({
+    lanes: ['restricted', 'playable'],
+    status: expect.stringMatching(/restricted/) as unknown as string,
+  });
+  await site.service.ask('DELETE', `${pathOf('webcam')}/restriction`);
+  await settled({ lanes: ['playable', 'playable'] });
+  await site.service.ask('DELETE', `${pathOf('screen')}?reason=erasure`);
+  await settled({ lanes: ['playable', 'deleted'], status: expect.stringMatching(/was deleted/) as unknown as string });
+});
