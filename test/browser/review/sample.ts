@@ -17,3 +17,13 @@ export interface Sought {
   readonly fromMs: number;
   readonly pictureMs: number;
 }
+
+/** Of the strip of a recording. */
+export interface ShownStrip {
+  /** From the request of the overview until the strip is drawn, from its beginning to its end. */
+  readonly tookMs: number;
+  /** How many stretches are shaded. */
+  readonly still: number;
+  /** How far the recording played in two seconds. */
+  readonly playedSeconds: number;
+}
