@@ -36,12 +36,12 @@ export async function storeOverview(
   { bytes, sizeBytes, holder }: ReceivedOverview,
 ): Promise<void> {
   const { buffers } = context.proxiedUploads;
-  for await (const { bytes: overview, release } of partsOf(bytes, sizeBytes, buffers, holder)) {
+  for await (const whole of partsOf(bytes, sizeBytes, buffers, holder)) {
     try {
-      requireFormat(overview);
-      await writeOverview(context, ref, overview);
+      requireFormat(whole.bytes);
+      await writeOverview(context, ref, whole.bytes);
     } finally {
-      release();
+      whole.release();
     }
   }
 }
