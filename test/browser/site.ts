@@ -182,7 +182,10 @@ export async function openTab(site: Site, browser: Browser | BrowserContext) {
   }
 
   /** Starts a session of the exam client for `attempt`, by default with a token that is bound to it. */
-  async function start(attempt: string, options?: { tokens?: string[]; memoryLimitBytes?: number }): Promise<void> {
+  async function start(
+    attempt: string,
+    options?: { tokens?: string[]; memoryLimitBytes?: number; overview?: boolean },
+  ): Promise<void> {
     const tokens = [await site.service.token('recordings:upload', { exam: 'math', attempt })];
     await call('start', { service: site.address, attempt, tokens, ...options });
   }

@@ -5,7 +5,9 @@ import type { Picture } from './local-bytes.ts';
 
 /** In pixels. */
 const LONGEST_SIDE = 96;
-const QUALITY = 0.4;
+/** Three hours of pictures have less than 1.5 MB: a picture that is larger makes the next ones coarser. */
+const WANTED_BYTES = { from: 1_000, to: 1_300 };
+const QUALITY = { lowest: 0.1, first: 0.4, highest: 0.5, step: 0.1 };
 /** A decoder that takes longer does not respond any more. */
 const WITHIN_MS = 5_000;
 
@@ -17,6 +19,7 @@ export function makesPictures(): boolean {
 export class PictureMaker {
   #canvas: OffscreenCanvas | undefined;
   #type: Picture['type'] | undefined;
+  #quality: number = QUALITY.first;
 
   /** @throws when the browser cannot decode or encode it, or does not respond in time */
   async make(decoding: Decoding, data: Bytes): Promise<Omit<Picture, 'atMs'>> {
@@ -48,12 +51,19 @@ export class PictureMaker {
   /** Browsers that do not write a type answer with another one. */
   async #encode(canvas: OffscreenCanvas): Promise<Blob> {
     for (const type of this.#type ? [this.#type] : (['image/webp', 'image/jpeg'] as const)) {
-      const blob = await canvas.convertToBlob({ type, quality: QUALITY });
+      const blob = await canvas.convertToBlob({ type, quality: this.#quality });
       if (blob.type !== type) continue;
       this.#type = type;
+      this.#aimAtSize(blob.size);
       return blob;
     }
     throw new Error('The browser writes no small pictures.');
+  }
+
+  #aimAtSize(sizeBytes: number): void {
+    const { lowest, highest, step } = QUALITY;
+    if (sizeBytes > WANTED_BYTES.to) this.#quality = Math.max(lowest, this.#quality - step);
+    if (sizeBytes < WANTED_BYTES.from) this.#quality = Math.min(highest, this.#quality + step);
   }
 }
 

@@ -306,8 +306,8 @@ export class Upload {
       if (!bytes) return;
       const put = () => service.putOverview(recordingId, bytes, over.signal);
       await put().catch(async (error: unknown) => {
-        const isWorthwhile = error instanceof Unavailable && error.afterMs === 0 && navigator.onLine !== false;
-        if (!isWorthwhile) return;
+        const isPassing = error instanceof Unavailable && error.reason === 'unreachable' && error.afterMs === 0;
+        if (!isPassing || navigator.onLine === false) return;
         await pauseOrOnline(pauseMs(0, Math.random()), over.signal);
         if (!over.signal.aborted) await put();
       });

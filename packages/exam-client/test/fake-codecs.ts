@@ -14,6 +14,8 @@ export interface CodecOptions {
   readonly size?: { readonly width: number; readonly height: number };
   /** Of each picture, of which the rest is zeros. Default: `PICTURE_BYTES`. */
   readonly pictureBytes?: number;
+  /** Gets the quality that was asked for. */
+  readonly onEncode?: (quality: number) => void;
 }
 
 export const PICTURE_BYTES = 24;
@@ -30,6 +32,7 @@ export function fakeCodecs({
   writes = ['image/webp'],
   size,
   pictureBytes = PICTURE_BYTES,
+  onEncode = () => {},
 }: CodecOptions) {
   const { width: displayWidth, height: displayHeight } = size ?? { width: 640, height: 480 };
   interface Frame {
@@ -86,9 +89,11 @@ export function fakeCodecs({
           this.#drawn.set(data.subarray(0, Math.min(PICTURE_BYTES, pictureBytes)));
         },
       });
-      convertToBlob = async ({ type }: { type: string }) => {
+      convertToBlob = async ({ type, quality }: { type: string; quality: number }) => {
         const bytes = this.#drawn;
-        return { type: writes.includes(type) ? type : 'image/png', arrayBuffer: async () => bytes.slice().buffer };
+        onEncode(quality);
+        const written = writes.includes(type) ? type : 'image/png';
+        return { type: written, size: bytes.length, arrayBuffer: async () => bytes.slice().buffer };
       };
     },
   };

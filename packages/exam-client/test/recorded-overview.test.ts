@@ -105,6 +105,16 @@ test('a browser that writes no WebP writes JPEG', async () => {
   expect([pictures?.type, pictures?.items.length]).toEqual(['image/jpeg', 7]);
 });
 
+test.each([
+  ['coarser as long as they are larger than wanted', 2_000, [0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1]],
+  ['finer as long as they are smaller', 500, [0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]],
+  ['the same when they are as wanted', 1_200, [0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]],
+])('pictures become %s', async (_, pictureBytes, wanted) => {
+  const asked: number[] = [];
+  await recorded(newBrowser({ pictureBytes, onEncode: (quality) => asked.push(quality) }), FILM);
+  expect(asked.map((quality) => Number(quality.toFixed(2)))).toEqual(wanted);
+});
+
 test.each<[string, Partial<CodecOptions> | null]>([
   ['has no decoder', null],
   ['cannot decode', { state: () => 'fails' }],

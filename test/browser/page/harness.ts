@@ -18,7 +18,9 @@ export { playInStep, playThrough, seekAround, seekToMiddle } from './playback.ts
 export { recorded, recordings, witnessed } from './recorders.ts';
 
 /** `tokens`: answers of `getToken`, the last one repeated; `throws` rejects and `never` does not settle. */
-type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes'> & { readonly tokens: string[] };
+type StartOptions = Pick<SessionOptions, 'service' | 'attempt' | 'memoryLimitBytes' | 'overview'> & {
+  readonly tokens: string[];
+};
 
 let session: ExamSession;
 let abort: AbortController;
@@ -29,7 +31,7 @@ function tell(name: string, detail: object = {}): void {
   console.log(`harness ${JSON.stringify({ name, ...detail })}`);
 }
 
-export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptions): void {
+export function start({ service, attempt, tokens, memoryLimitBytes, overview }: StartOptions): void {
   abort = new AbortController();
   session = startSession({
     service,
@@ -44,6 +46,7 @@ export function start({ service, attempt, tokens, memoryLimitBytes }: StartOptio
     },
     signal: abort.signal,
     ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+    ...(overview !== undefined && { overview }),
   });
   for (const name of ['progress', 'state', 'gap', 'continued', 'stored', 'failed'] as const) {
     session.addEventListener(name, ({ detail }) => {
@@ -104,8 +107,8 @@ export async function recordFile(kind: RecordingKind, base64: string, mimeType: 
   session.record(kind, blobs(), { mimeType });
 }
 
-export async function recordCamera(options?: RecordOptions): Promise<void> {
-  camera = await navigator.mediaDevices.getUserMedia({ video: true, audio: true });
+export async function recordCamera(options?: RecordOptions, video: MediaTrackConstraints = {}): Promise<void> {
+  camera = await navigator.mediaDevices.getUserMedia({ video, audio: true });
   session.record('webcam', camera, options);
 }
 
