@@ -464,7 +464,13 @@ function overviewFindings(
   ];
 }
 
-/** The disk has pictures only of what is still to be uploaded. */
-function picturesLeft({ pictured }: Scene): string[] {
-  return pictured.filter(({ state }) => state !== 'open').map(({ key, state }) => `${key} is ${state ?? 'forgotten'}`);
+/**
+ * The disk has pictures only of what is still to be uploaded. Where the data were cleared, the row of a recording that went on
+ * may be gone, and a crash then leaves its bytes as well.
+ */
+function picturesLeft(scene: Scene): string[] {
+  const isForgiven = (state: string | undefined) => state === undefined && happened(scene, 'site data cleared');
+  return scene.pictured
+    .filter(({ state }) => state !== 'open' && !isForgiven(state))
+    .map(({ key, state }) => `${key} is ${state ?? 'forgotten'}`);
 }
