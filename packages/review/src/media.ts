@@ -25,6 +25,8 @@ const RATE_STEP = 0.01;
 const ROUNDED_SECONDS = 0.02;
 /** A recording whose file ends a moment before its timeline does. */
 const END_SECONDS = 0.1;
+/** Chromium's clock runs ahead at a start, and then waits for the sound. */
+const STARTING_SECONDS = 0.02;
 const SHORTEST_FRAME_MS = 8;
 const LONGEST_FRAME_MS = 1_000;
 const IN_STEP_SECONDS = 0.05;
@@ -38,7 +40,7 @@ export class Media {
   #soughtAtMs = 0;
   /** How long the last seek took: the line moves on during a seek, so the next one aims that much further. */
   #seekMs = 0;
-  #startedAtSeconds = 0;
+  #rollsFromSeconds = 0;
   #hasPicture = false;
   #frameMs: number | undefined;
   readonly #over = new AbortController();
@@ -96,7 +98,7 @@ export class Media {
   /** Where it is on the line, in milliseconds since the epoch; undefined before it has moved, and where it stands. */
   get atMs(): number | undefined {
     const { video, piece } = this;
-    const isRolling = !video.paused && !video.seeking && !video.ended && video.currentTime > this.#startedAtSeconds;
+    const isRolling = !video.paused && !video.seeking && !video.ended && video.currentTime > this.#rollsFromSeconds;
     return isRolling && this.isReady ? piece.clock.momentMsAt(video.currentTime) : undefined;
   }
 
@@ -123,7 +125,7 @@ export class Media {
       this.#seek(wanted + (this.#seekMs / 1000) * speed);
     } else this.#setRate(speed * (1 + (isLeading ? 0 : correctionOf(off / speed))));
     if (!video.paused) return;
-    this.#startedAtSeconds = video.currentTime;
+    this.#rollsFromSeconds = video.currentTime + STARTING_SECONDS * speed;
     void video.play().catch(() => {});
   }
 
