@@ -1,6 +1,4 @@
 // The service's calls that the page makes as a reviewer, as the assessment system, and as the privacy desk.
-import type { Gap, Timeline } from '@proctoring-recordings/exam-client';
-
 export type Role = 'exam-client' | 'reviewer' | 'assessment-system' | 'privacy-desk';
 
 export interface StoredView {
@@ -11,7 +9,6 @@ export interface StoredView {
   readonly deleteBy: string;
   readonly deletableFrom: string;
   readonly assessment: { readonly completedAt: string } | null;
-  readonly timeline: (Timeline & { readonly gaps: readonly Gap[] }) | null;
 }
 
 export interface Receipt {

@@ -4,7 +4,6 @@ import { deleteLeadMs, openAttempt } from './candidate.ts';
 import { noteDeleted } from './engineers.ts';
 import { keepJourney } from './journey.ts';
 import { advanceTo, ask, byId, kindText, onClick, whenShown } from './page.ts';
-import { closeReview, watched } from './review.ts';
 import { showText, type Text, withText } from './texts.ts';
 import { fromNow, inBytes, inFull, inShort, lasting } from './words.ts';
 
@@ -83,16 +82,15 @@ function rowOf(recording: StoredView): HTMLElement {
   return row;
 }
 
-/** Erases each recording, then requests it again from the service and by its last link. */
+/** Erases each recording, then requests it again from the service and by a link from before. */
 async function eraseAll(): Promise<void> {
   const attempt = await openAttempt();
   const recordings = await attempt.recordings();
-  closeReview();
   for (const { recordingId } of recordings) {
+    const url = await attempt.playbackUrl(recordingId);
     await attempt.erase(recordingId);
     const { status } = await attempt.receipt(recordingId);
-    const url = watched.get(recordingId);
-    noteDeleted(status, url === undefined ? undefined : (await fetch(url)).status);
+    noteDeleted(status, (await fetch(url)).status);
   }
   keepJourney({ recordings: Object.fromEntries(recordings.map(({ recordingId, kind }) => [recordingId, kind])) });
   await advanceTo('receipt');

@@ -60,8 +60,8 @@ export function noteLead(durationMs: number): void {
 }
 
 /** What the service and the store respond to a request for what was deleted. */
-export function noteDeleted(status: number, linkStatus: number | undefined): void {
-  after = { status: String(status), link: linkStatus === undefined ? '404' : String(linkStatus) };
+export function noteDeleted(status: number, linkStatus: number): void {
+  after = { status: String(status), link: String(linkStatus) };
 }
 
 export function describeStep(view: View): void {

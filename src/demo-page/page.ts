@@ -38,6 +38,8 @@ const TITLES: Record<View, Text> = {
 
 /** What each view does whenever it is shown. */
 const onShow = new Map<View, () => Promise<void> | void>();
+/** What some views do when another one is shown. */
+const onHide = new Map<View, () => void>();
 
 /** @throws Error when the HTML has no such element */
 export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
@@ -50,6 +52,10 @@ export function whenShown(view: View, act: () => Promise<void> | void): void {
   onShow.set(view, act);
 }
 
+export function whenHidden(view: View, act: () => void): void {
+  onHide.set(view, act);
+}
+
 /** A new stage: what was before can be visited only as far as it still means something. */
 export async function advanceTo(stage: View): Promise<void> {
   keepJourney({ stage, past: [...(journey.past ?? []), journey.stage] });
@@ -59,7 +65,8 @@ export async function advanceTo(stage: View): Promise<void> {
 
 /** Shows what the address names, as far as it can be visited; otherwise the stage. */
 export async function showAddressed(): Promise<void> {
-  const wanted = location.hash.slice(2);
+  // The player adds the moment of a link to it.
+  const [wanted = ''] = location.hash.slice(2).split('&');
   const view = isVisitable(wanted) ? wanted : journey.stage;
   if (wanted !== view) history.replaceState(null, '', `#/${view}`);
   await show(view);
@@ -78,10 +85,9 @@ async function show(view: View): Promise<void> {
   }
   if (own !== shown) return;
   for (const section of document.querySelectorAll('main > section')) {
-    const isHidden = section.toggleAttribute('hidden', section.id !== view);
-    // What is played, and not the own picture.
-    for (const video of section.querySelectorAll<HTMLVideoElement>('video[src]')) if (isHidden) video.pause();
+    section.toggleAttribute('hidden', section.id !== view);
   }
+  for (const [each, act] of onHide) if (each !== view) act();
   document.body.dataset.view = view;
   showTitle(TITLES[view]);
   showSteps(view);

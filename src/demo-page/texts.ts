@@ -10,6 +10,8 @@ const KEPT_AS = 'demo-language';
 let language: Language = navigator.language.startsWith('nl') ? 'nl' : 'en';
 const shown = new Map<Element, Text>();
 const labelled = new Map<Element, Text>();
+/** Elements that speak the language of their attribute `lang`. */
+const speaking = new Set<HTMLElement>();
 
 export function currentLanguage(): Language {
   return language;
@@ -39,6 +41,12 @@ export function showLabel(element: Element, text: Text): void {
   element.setAttribute('aria-label', inWords(text));
 }
 
+/** Also when the language changes later. */
+export function followLanguage(element: HTMLElement): void {
+  speaking.add(element);
+  element.lang = language;
+}
+
 /** A new element with a text. */
 export function withText<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
@@ -53,6 +61,10 @@ export function setLanguage(chosen: Language): void {
   language = chosen;
   sessionStorage.setItem(KEPT_AS, chosen);
   document.documentElement.lang = chosen;
+  for (const element of speaking) {
+    if (element.isConnected) element.lang = chosen;
+    else speaking.delete(element);
+  }
   document.title = LANGUAGES[chosen].title;
   for (const [elements, show] of [[shown, showText] as const, [labelled, showLabel] as const]) {
     for (const [element, text] of elements) {

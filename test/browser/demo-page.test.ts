@@ -8,7 +8,12 @@ import { expectAccessible } from './accessibility.ts';
 import { openSite, type Site } from './site.ts';
 
 const TABS_AT_MOST = 60;
-const VIDEOS = "[...document.querySelectorAll('#videos video')]";
+/** Begins a selector of what is in the player. */
+const PLAYER = 'proctoring-review >>> ';
+const REVIEW = "document.querySelector('proctoring-review').review";
+const POSITION_MS = `(${REVIEW}.positionMs - ${REVIEW}.line.fromMs)`;
+/** Which moment each picture shows. */
+const MOMENTS_MS = `${REVIEW}.lanes.map(({ lane, video }) => lane.pieces[0].clock.momentMsAt(video.currentTime))`;
 const REFUSED = "Promise.reject(new DOMException('refused', 'NotAllowedError'))";
 
 let site: Site;
@@ -65,10 +70,15 @@ async function visit(language?: string, script = ''): Promise<Visit> {
 
 const focused = (page: Page) => page.evaluate('document.activeElement.id') as Promise<string>;
 
+/** The element that has the focus, in the player too. */
+const FOCUSED = `(function within({ activeElement }) {
+  return activeElement?.shadowRoot?.activeElement ? within(activeElement.shadowRoot) : activeElement;
+})(document)`;
+
 /** Moves the focus with the Tab key alone; throws when that does not reach the element. */
 async function tabTo(page: Page, selector: string): Promise<void> {
   for (let tabs = 0; tabs < TABS_AT_MOST; tabs += 1) {
-    if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return;
+    if (await page.evaluate(`${FOCUSED}.matches(${JSON.stringify(selector.replace(PLAYER, ''))})`)) return;
     await page.keyboard.press('Tab');
   }
   throw new Error(`the Tab key does not reach ${selector}`);
@@ -108,14 +118,20 @@ async function savedReceipts(page: Page): Promise<unknown[]> {
 }
 
 /** The text as displayed: hidden elements have none. */
-const textOf = (selector: string) => `document.querySelector(${JSON.stringify(selector)}).innerText`;
+const textOf = (selector: string) => {
+  const root = selector.startsWith(PLAYER) ? "document.querySelector('proctoring-review').shadowRoot" : 'document';
+  return `${root}.querySelector(${JSON.stringify(selector.replace(PLAYER, ''))}).innerText`;
+};
 
 async function untilText(page: Page, selector: string, pattern: RegExp): Promise<void> {
   await page.waitForFunction(`${pattern}.test(${textOf(selector)})`);
 }
 
 async function untilPlayable(page: Page, count: number): Promise<void> {
-  await page.waitForFunction(`${VIDEOS}.length === ${count} && ${VIDEOS}.every(({ readyState }) => readyState >= 2)`);
+  // A lane may have nothing at the beginning of the line.
+  const isSettled = `${REVIEW}.lanes.every(({ state }) => state === 'playable' || state === 'nothing')`;
+  const isThere = `${REVIEW}.lanes.some(({ state, video }) => state === 'playable' && video.readyState >= 2)`;
+  await page.waitForFunction(`${REVIEW}?.lanes.length === ${count} && ${isSettled} && ${isThere}`);
 }
 
 const look = (page: Page) => expectAccessible(page, 'the page at /demo');
@@ -154,8 +170,20 @@ async function expectSecretsKept({ page, tokens, lines }: Visit): Promise<void> 
 }
 
 const WORDS = {
-  nl: { sound: /Microfoon/, kept: /30 dagen/, deadline: /over 30 dagen/, off: /camera staat uit/, gap: /geen beeld/ },
-  en: { sound: /Microphone/, kept: /30 days/, deadline: /in 30 days/, off: /camera is off/, gap: /no picture/ },
+  nl: {
+    sound: /Microfoon/,
+    kept: /30 dagen/,
+    deadline: /over 30 dagen/,
+    off: /camera staat uit/,
+    gap: /camera of microfoon gaf niets/,
+  },
+  en: {
+    sound: /Microphone/,
+    kept: /30 days/,
+    deadline: /in 30 days/,
+    off: /camera is off/,
+    gap: /camera or microphone gave nothing/,
+  },
 };
 
 test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alone, in %s', async (language) => {
@@ -197,45 +225,36 @@ test.each(['nl', 'en'] as const)('from consent to receipt, with the keyboard alo
   await look(page);
   await press(page, '#camera-switch');
   await page.waitForSelector('#problems:empty');
-  // Longer than one jump of the player, which is five seconds.
+  // Longer than a jump of the player, which is five seconds.
   await untilRecorded(page, 8);
   await press(page, '#finish');
 
   await arrive(page, 'review');
   await untilPlayable(page, 2);
-  await untilText(page, '#gaps', words.gap);
-  expect(await page.$$('#marks span')).toHaveLength(1);
+  await untilText(page, `${PLAYER}[part=marks]`, words.gap);
   await untilText(page, '#deadline', words.deadline);
-  await press(page, '#play');
-  await page.waitForFunction(`${VIDEOS}.every(({ currentTime }) => currentTime > 1)`);
+  for (const each of [language === 'nl' ? 'en' : 'nl', language] as const) {
+    await press(page, `[data-language=${each}]`);
+    await untilText(page, `${PLAYER}[part=marks]`, WORDS[each].gap);
+  }
+  await press(page, `${PLAYER}[part~=play-button]`);
+  await page.waitForFunction(`${POSITION_MS} > 1000`);
   await look(page);
-  await press(page, '#play');
-  await tabTo(page, '#seek');
-  for (const key of ['ArrowLeft', 'ArrowLeft', 'ArrowRight'] as const) await page.keyboard.press(key);
-  await page.waitForFunction(`${VIDEOS}.every(({ seeking }) => !seeking)`);
-  const at = Number(await page.evaluate(`${VIDEOS}[0].currentTime`));
-  expect(Number(await page.evaluate("document.querySelector('#seek').value"))).toBeCloseTo(at, 0);
-  expect(at).toBeGreaterThan(4);
-  await page.keyboard.press('Space');
-  await page.waitForFunction(`${VIDEOS}.every(({ paused }) => !paused)`);
-  await page.keyboard.press('Space');
-  await page.waitForFunction(`Math.abs(${VIDEOS}[0].currentTime - ${VIDEOS}[1].currentTime) < 1`);
-  await tabTo(page, '#speed');
-  await page.select('#speed', '2');
-  expect(await page.evaluate(`${VIDEOS}.some(({ playbackRate }) => playbackRate === 2)`)).toBe(true);
-  await page.evaluate(
-    "document.querySelector('#seek').value = 0; document.querySelector('#seek').dispatchEvent(new Event('input'))",
-  );
-  await press(page, '#next-gap');
-  await page.waitForSelector('#videos [data-kind=webcam] .veil:not([hidden])');
-  await untilText(page, '#videos [data-kind=webcam] .veil', words.gap);
-  await press(page, '[data-kind=screen] .enlarge');
-  expect(await page.evaluate("document.querySelector('#videos').dataset.large")).toBe('screen');
+  await tabTo(page, `${PLAYER}[part=line]`);
+  for (const key of ['k', 'Home', 'ArrowRight'] as const) await page.keyboard.press(key);
+  expect(await page.evaluate(`[${REVIEW}.isPlaying, ${POSITION_MS}]`)).toEqual([false, 5000]);
+  await page.waitForFunction(`${MOMENTS_MS}.every((ms) => Math.abs(ms - ${REVIEW}.positionMs) < 100)`);
+  await page.keyboard.press('Home');
+  await page.keyboard.press('n');
+  await untilText(page, `${PLAYER}[data-kind=webcam] [part=veil]`, words.gap);
+  await press(page, `${PLAYER}[data-kind=screen] [part=enlarge]`);
+  await page.waitForSelector(`${PLAYER}[data-kind=screen][data-large]`);
   await look(page);
 
   await press(page, '#assess');
   await answer(page, true);
   await arrive(page, 'deletion');
+  expect(await page.$('proctoring-review')).toBeNull();
   await untilText(page, '#assessed', words.deadline);
   expect(await page.$$('#due tr')).toHaveLength(2);
   await look(page);
@@ -329,7 +348,7 @@ test('a browser that cannot share a screen: the page says so, and goes on withou
   await page.waitForFunction("document.title.startsWith('● Recording')");
 });
 
-test('where the store is away, the candidate is told, and the reviewer loads again', async () => {
+test('where the store is away, the candidate is told, and so is the reviewer, whose page plays when it is back', async () => {
   const { page, complaints } = await visit('nl');
   await press(page, '#agree');
   await begin(page);
@@ -353,33 +372,15 @@ test('where the store is away, the candidate is told, and the reviewer loads aga
 
   isServiceBusy = false;
   await arrive(page, 'review');
-  await untilText(page, '#videos .veil', /niet worden geladen/);
+  await page.waitForFunction(`/^(unreachable|refused|broken)$/.test(${REVIEW}?.lanes[0]?.state)`);
+  await untilText(page, `${PLAYER}[part=veil]`, /\w+/);
   await look(page);
   isStoreAway = false;
-  await press(page, '#videos .veil button');
-  await untilPlayable(page, 1);
-  await page.waitForSelector('#videos .veil[hidden]');
-  await look(page);
-  expect(complaints).toEqual([]);
-});
-
-test('a link that has expired is renewed by itself, where the picture was', async () => {
-  const { page } = await visit('en');
-  await press(page, '#agree');
-  await begin(page);
-  await untilRecorded(page, 4);
-  await press(page, '#finish');
+  await page.reload();
   await arrive(page, 'review');
   await untilPlayable(page, 1);
-  // As if it had been opened long ago.
-  await page.evaluate('const now = performance.now.bind(performance); performance.now = () => now() + 60_000');
-  const { LOCAL_S3_PORT } = site.service.env;
-  const expired = `http://127.0.0.1:${LOCAL_S3_PORT}/recordings/expired`;
-  await page.evaluate(`${VIDEOS}[0].currentTime = 2`);
-  await page.evaluate(`${VIDEOS}[0].src = ${JSON.stringify(expired)}`);
-  await page.waitForFunction(`${VIDEOS}[0].src !== ${JSON.stringify(expired)}`);
-  await untilPlayable(page, 1);
-  await page.waitForSelector('#videos .veil[hidden]');
+  await look(page);
+  expect(complaints).toEqual([]);
 });
 
 test('a network that is lost is told at once, and so is its return; then consent is withdrawn', async () => {
@@ -580,17 +581,13 @@ describe('a reload', () => {
     await page.setOfflineMode(false);
 
     await arrive(page, 'review');
-    const parts = await page.evaluate("[...document.querySelectorAll('#part option')].map(({ text }) => text)");
-    expect(parts).toEqual(['Part 1 of 2', 'Part 2 of 2']);
-    expect(await page.evaluate("document.querySelector('#part').selectedIndex")).toBe(0);
     await untilPlayable(page, 2);
-    await untilText(page, '#gaps', /Between part 1 and part 2, for [\d.]+ seconds: nothing was recorded/);
+    await untilText(page, `${PLAYER}[part=marks]`, /Camera, [\d:]+: not recorded for /);
     await look(page);
     await reload('review');
     await untilPlayable(page, 2);
-    await press(page, '#next-gap');
-    await page.waitForFunction("document.querySelector('#part').selectedIndex === 1");
-    await untilPlayable(page, 1);
+    await press(page, `${PLAYER}[part=mark]`);
+    await page.waitForFunction(`${REVIEW}.positionMs === ${REVIEW}.line.marks[0].fromMs`);
 
     await press(page, '#assess');
     await answer(page, true);
@@ -599,8 +596,10 @@ describe('a reload', () => {
     await page.goBack();
     await arrive(page, 'review');
     expect(await page.evaluate("document.querySelector('#assess').hidden")).toBe(true);
+    await untilPlayable(page, 2);
     await page.goForward();
     await arrive(page, 'deletion');
+    expect(await page.$('proctoring-review')).toBeNull();
     await press(page, '#erase');
     await answer(page, true);
     await arrive(page, 'receipt');

@@ -186,42 +186,8 @@ export const en = {
 
   reviewTitle: 'Watch the recording',
   reviewNothing: 'Nothing was recorded.',
-  part: (number: string, count: string) => `Part ${number} of ${count}`,
-  partLabel: 'Part of the exam',
-  play: 'Play',
-  pause: 'Pause',
-  seekLabel: 'Position',
-  speedLabel: 'Speed',
-  speed: (factor: string) => `${factor}×`,
-  volumeLabel: 'Volume',
-  muteLabel: 'Mute',
-  unmuteLabel: 'Unmute',
-  fullLabel: 'Full screen',
-  enlarge: (kind: string) => `Enlarge: ${kind}`,
-  nextGap: 'Next gap',
-  noNextGap: 'There are no further gaps.',
-  playerLabel: 'Player',
-  keys: 'Space plays and pauses. The arrow keys move by five seconds.',
-  inStep: (seconds: string) => `Camera and screen play on one clock. The screen began ${seconds} after the camera.`,
-  inStepBefore: (seconds: string) =>
-    `Camera and screen play on one clock. The screen began ${seconds} before the camera.`,
-  inStepTogether: 'Camera and screen play on one clock, and began together.',
-  oneStream: 'Only one picture was recorded.',
-  loading: 'Loading…',
-  notLoaded: 'The picture cannot be loaded.',
-  loadAgain: 'Load again',
-  veilGap: (reason: string) => `Gap: ${reason}`,
-  gapsTitle: 'Gaps',
-  gapsNone: 'There are no gaps.',
-  gap: (kind: string, from: string, length: string, reason: string) => `${kind}, at ${from} for ${length}: ${reason}`,
-  gapInPart: (part: string, gap: string) => `${part}. ${gap}`,
-  gapBetween: (before: string, after: string, length: string) =>
-    `Between part ${before} and part ${after}, for ${length}: nothing was recorded`,
-  gapMuted: 'no picture or sound',
-  gapStalled: 'the computer or the browser stood still',
-  gapFull: 'there was no room to keep the recording',
-  gapLost: 'this was lost when the browser closed',
-  gapOther: 'the reason is unknown',
+  recordingsTitle: 'The recordings',
+  reviewReason: 'Trying out the demo',
   deadlineTitle: 'Deadline',
   deadlineUnassessed: (date: string, fromNow: string) =>
     `Not assessed yet. Without an assessment, the recording is deleted by ${date} (${fromNow}).`,
@@ -295,7 +261,7 @@ export const en = {
   engineersRecord:
     'The bytes are written to IndexedDB, then sent as multipart parts directly to the store over presigned URLs, which are not shown here. A part is at least 5 MiB, so the first leaves after about half a minute at 1.5 Mbit/s.',
   engineersReview:
-    'Playback links are presigned, expire within minutes, and each is written to the audit trail. The page renews a link that has expired. Both streams are kept in step by their timelines.',
+    'The player is the web component of @proctoring-recordings/review. It plays all recordings on one line of time, by their timelines. Playback links are presigned and expire within minutes; each one, and each renewal, is written to the audit trail with its reason.',
   engineersDeletion:
     'The sweep deletes a recording between deletableFrom and deleteBy. The difference is the deletion margin (DELETE_LEAD).',
   engineersReceipt: (status: string, link: string) =>
