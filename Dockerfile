@@ -13,6 +13,7 @@ COPY package.json package-lock.json ./
 COPY packages/embedded-s3/package.json packages/embedded-s3/
 COPY packages/exam-client/package.json packages/exam-client/
 COPY packages/receipt-verifier/package.json packages/receipt-verifier/
+COPY packages/review/package.json packages/review/
 COPY packages/sdk/package.json packages/sdk/
 COPY packages/uppy/package.json packages/uppy/
 # No package's scripts: none that is needed here has one, and none shall run beside the compiler.
@@ -26,7 +27,8 @@ ARG REVISION=
 RUN --mount=type=cache,target=/root/.npm npm run build \
  && printf '%s' "$REVISION" > dist/revision \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && (cd packages && rm -rf exam-client sdk uppy rolldown.config.js receipt-verifier/dist/verifier.html ../node_modules/@proctoring-recordings/exam-client \
+ && (cd packages && rm -rf exam-client review sdk uppy rolldown.config.js receipt-verifier/dist/verifier.html \
+      ../node_modules/@proctoring-recordings/exam-client ../node_modules/@proctoring-recordings/review \
       ../node_modules/@proctoring-recordings/sdk ../node_modules/@proctoring-recordings/uppy) \
  && find dist node_modules packages -type f \( -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.map' \
       -o -path '*/dist-es/*' -o -path '*/test/*' \) -exec rm {} + \

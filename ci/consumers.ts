@@ -3,7 +3,8 @@
 export const SCOPE = '@proctoring-recordings';
 
 /** Compiled with the types of browsers, and without those of Node. */
-export const isOfBrowsers = (name: string): boolean => ['exam-client', 'uppy', 'receipt-verifier'].includes(name);
+export const isOfBrowsers = (name: string): boolean =>
+  ['exam-client', 'review', 'uppy', 'receipt-verifier'].includes(name);
 
 /** Of each package: a program, which prints `works`. */
 export const CONSUMERS: Readonly<Record<string, string>> = {
@@ -42,6 +43,16 @@ export const CONSUMERS: Readonly<Record<string, string>> = {
     const ids = { exam: 'e', attempt: 'a', participantId: 'p', kind: 'webcam', consent } as const;
     const options = await open({ service: 'http://service.test', ...ids, getToken: async () => 't' });
     if (options.getChunkSize() === 5 && RecordingError) console.log('works');`,
+  review: `
+    import { openReview, type ProctoringReview, type Review, ReviewError, type ReviewOptions } from '${SCOPE}/review';
+    export const open = (options: ReviewOptions): Review => openReview(options);
+    export const listen = (player: ProctoringReview) =>
+      player.addEventListener('ready', ({ detail }) => detail.review.seek(detail.review.line.fromMs));
+    export const element = (): ProctoringReview => document.createElement('proctoring-review');
+    // @ts-expect-error there is no such speed
+    export const wrong = (review: Review) => { review.speed = 'fast'; };
+    // On a server the elements of a page are not there, and the module can be imported all the same.
+    if (new ReviewError('unreachable', '').code === 'unreachable' && !('customElements' in globalThis)) console.log('works');`,
   'receipt-verifier': `
     import { checkProof, type ProofReport, readPublicKeys } from '${SCOPE}/receipt-verifier';
     const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo';

@@ -12,7 +12,7 @@ const ROOT = new URL('..', import.meta.url).pathname;
 const [, , ...given] = process.argv;
 const TYPESCRIPTS = given.length > 0 ? given : ['5.4', '5.9', '6.0', '7.0'];
 /** What is installed in an empty folder, the package itself included; undefined: it has dependencies. */
-const INSTALLED: Readonly<Record<string, number | undefined>> = { 'exam-client': 1, uppy: 1, sdk: 1 };
+const INSTALLED: Readonly<Record<string, number | undefined>> = { 'exam-client': 1, review: 1, uppy: 1, sdk: 1 };
 /** Bytes of the code that a page loads. */
 const MAX_EXAM_CLIENT_BYTES = 60_000;
 /** The oldest Node of `engines`. */

@@ -5,6 +5,7 @@ import { glob, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile }
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CONSUMERS, isOfBrowsers, SCOPE } from '../ci/consumers.ts';
 
@@ -22,6 +23,7 @@ interface Manifest {
 const BESIDES: Record<string, readonly string[]> = {
   'exam-client': ['dist/index.js.map'],
   'receipt-verifier': ['dist/cli.js', 'dist/verifier.html'],
+  review: ['dist/index.js.map'],
   sdk: ['dist/index.cjs', 'dist/index.d.cts'],
   uppy: ['dist/index.js.map'],
 };
@@ -60,6 +62,7 @@ describe.each(Object.entries(CONSUMERS))('the package %s', (name, consumer) => {
     expect(files.sort()).toEqual(expected.sort());
     const needs = {
       'exam-client': [undefined, {}],
+      review: [undefined, {}],
       uppy: [undefined, {}],
       sdk: ['>=18', {}],
       'receipt-verifier': ['>=20.19', { '@noble/hashes': expect.any(String), jose: expect.any(String) }],
@@ -117,6 +120,14 @@ test('the SDK can be required', async () => {
 test('the code of the exam client stays below 70 kB', async () => {
   const { size } = await stat(join(work, 'exam-client/node_modules', SCOPE, 'exam-client/dist/index.js'));
   expect(size).toBeLessThan(70_000);
+});
+
+test('the code of the player is no larger than its README says, and below 30 kB, when it is compressed', async () => {
+  const installed = join(work, 'review/node_modules', SCOPE, 'review');
+  const size = gzipSync(await readFile(join(installed, 'dist/index.js'))).length;
+  const [, kilobytes] = /has\s(\d+) kB gzipped/.exec(await readFile(join(installed, 'README.md'), 'utf8')) ?? [];
+  expect(size).toBeLessThan(1000 * Number(kilobytes));
+  expect(size).toBeLessThan(30_000);
 });
 
 test('the command of the checker runs as it is installed', async () => {

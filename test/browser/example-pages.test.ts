@@ -32,6 +32,10 @@ const REACT_APP = `
 const REACT_PAGE = `<!doctype html><html lang="en"><title>Exam</title><meta name="viewport" content="width=device-width" />
   <main><h1>Exam</h1><div id="recording"></div></main><script type="module" src="app.js"></script></html>`;
 
+/** Where the sample with a layout of its own puts the pictures. */
+const OWN_PAGE = `<!doctype html><html lang="en"><title>Review</title><meta name="viewport" content="width=device-width" />
+  <main><h1>Review</h1><div id="review"></div></main><script type="module" src="own.js"></script></html>`;
+
 let installation: Installation;
 let browser: Browser;
 let origin: string;
@@ -57,14 +61,18 @@ async function bundle(contents: string): Promise<string> {
 async function startPlatform(): Promise<string> {
   const site = await mkdtemp(join(tmpdir(), 'test-examples-'));
   close.push(() => rm(site, { recursive: true }));
-  await paste(await blocksOf('docs/html-page.md', 'sh run'), { ...process.env, SITE: site });
-  const app = await bundle(REACT_APP);
+  const builds = await Promise.all(['docs/html-page.md', 'docs/reviewer-page.md'].map((of) => blocksOf(of, 'sh run')));
+  await paste(builds.flat(), { ...process.env, SITE: site });
+  const [app, own] = await Promise.all([REACT_APP, ...(await blocksOf('docs/reviewer-page.md', 'ts'))].map(bundle));
   const bound = () => ({ exam: 'math', attempt, participant: 'p1' });
   const files: Record<string, () => Promise<readonly [string, string]>> = {
     '/exam.html': async () => ['text/html', await readFile(join(EXAMPLES, 'exam.html'), 'utf8')],
     '/review.html': async () => ['text/html', await readFile(join(EXAMPLES, 'review.html'), 'utf8')],
     '/react.html': async () => ['text/html', REACT_PAGE],
-    '/app.js': async () => ['text/javascript', app],
+    '/app.js': async () => ['text/javascript', app ?? ''],
+    '/own.html': async () => ['text/html', OWN_PAGE],
+    '/own.js': async () => ['text/javascript', own ?? ''],
+    '/review.js': async () => ['text/javascript', await readFile(join(site, 'review.js'), 'utf8')],
     '/exam-client.js': async () => ['text/javascript', await readFile(join(site, 'exam-client.js'), 'utf8')],
     '/recording-token': async () => ['text/plain', await installation.token('recordings:upload', bound())],
     '/review-token': async () => ['text/plain', await installation.token('recordings:review')],
@@ -85,8 +93,7 @@ async function startPlatform(): Promise<string> {
 
 beforeAll(async () => {
   origin = await startPlatform();
-  // A link is renewed a minute before it expires, so one second after it was made.
-  installation = await install({ CORS_ORIGINS: origin, PLAYBACK_URL_TTL: '61s' });
+  installation = await install({ CORS_ORIGINS: origin });
   close.push(() => installation.remove());
   await installation.start();
   browser = await puppeteer.launch(launchOptions(BROWSER));
@@ -203,32 +210,43 @@ describe("the reviewer's page", () => {
     return recording.recordingId;
   }
 
-  async function open(): Promise<void> {
+  const REVIEW = "document.querySelector('proctoring-review').review";
+  const POSITION_MS = `(${REVIEW}.positionMs - ${REVIEW}.line.fromMs)`;
+  const inPlayer = (selector: string) => page.locator(`proctoring-review >>> ${selector}`);
+
+  const ROOT_OF_PLAYER = "document.querySelector('proctoring-review').shadowRoot";
+  /** The text as displayed: hidden elements have none. */
+  const says = (selector: string, text: string) =>
+    page.waitForFunction(`${ROOT_OF_PLAYER}.querySelector('${selector}')?.innerText.includes(${JSON.stringify(text)})`);
+  const clickMark = (text: string) =>
+    page.evaluate(`[...${ROOT_OF_PLAYER}.querySelectorAll('[part=mark]')]
+      .find(({ textContent }) => textContent.startsWith(${JSON.stringify(text)})).click()`);
+
+  async function open(reason: string): Promise<void> {
     await page.goto(`${origin}/review.html`);
-    await shows('Watch before');
+    await inPlayer('[name=reason]').wait();
     await expectAccessible(page, page.url());
+    await inPlayer('[name=reason]').fill(reason);
+    await inPlayer('[type=submit]').click();
+    await says('[part=notes]', 'Watch before');
   }
 
-  test('plays camera and screen in step, with links that it renews before they expire', async () => {
+  test('asks for the reason, and plays camera and screen in step', async () => {
     attempt = 'in-step';
     const webcam = await store('webcam', 0);
     await store('screen', 0.5);
-    await open();
+    await page.goto(`${origin}/review.html`);
+    await inPlayer('[name=reason]').wait();
     expect(await playbackLinks(webcam)).toEqual([]);
-    await page.select('#reason', 'appeal');
-    await click('Watch the recordings');
-    await page.waitForFunction('document.querySelectorAll("video").length === 2');
+    await open('appeal');
+    await inPlayer('[part~=play-button]').click();
+    await page.waitForFunction(`${POSITION_MS} > 1000`);
+    await page.waitForFunction(`(() => {
+      const [camera, screen] = ${REVIEW}.lanes.map(({ video }) => video);
+      return !camera.paused && !screen.paused && Math.abs(camera.currentTime - screen.currentTime - 0.5) < 0.1;
+    })()`);
     await expectAccessible(page, page.url());
     expect(await playbackLinks(webcam)).toMatchObject([{ reason: 'appeal' }]);
-    const first = await page.evaluate('document.querySelector("video").src');
-    await page.evaluate('document.querySelector("video").loop = true');
-    await page.evaluate('void document.querySelector("video").play()');
-    await page.waitForFunction(`document.querySelector('video').src !== ${JSON.stringify(first)}`);
-    expect((await playbackLinks(webcam)).length).toBeGreaterThan(1);
-    await page.waitForFunction(`(() => {
-      const [camera, screen] = document.querySelectorAll('video');
-      return !camera.paused && camera.currentTime > 1 && Math.abs(camera.currentTime - screen.currentTime - 0.5) < 0.2;
-    })()`);
   });
 
   test('lists the gaps, goes to where one begins, and names what lies between two recordings', async () => {
@@ -243,18 +261,39 @@ describe("the reviewer's page", () => {
     const restricted = await store('webcam', 900);
     const path = `/v1/exams/math/attempts/${attempt}/recordings/${restricted}/restriction`;
     await installation.ask('PUT', path, { reason: 'case 1' });
-    await open();
-    await click('Watch the recordings');
-    await shows('recording-restricted');
-    await shows('muted, 3 s');
-    await click('muted, 3 s');
-    await page.waitForFunction('Math.abs(document.querySelector("video").currentTime - 0.5) < 0.1');
-    await click('stalled, 2 s');
-    await page.waitForFunction(
-      `[...document.querySelectorAll('video')].slice(0, 2).every((video) => Math.abs(video.currentTime - 1.5) < 0.1)`,
-    );
-    await shows('not recorded, ');
+    await open('assessment');
+    await clickMark('Screen, 0:01: 2 seconds without recording');
+    await page.waitForFunction(`Math.abs(${POSITION_MS} - 1500) < 1`);
+    await says('[data-kind=screen] [part=veil]', 'the browser stood still');
+    await clickMark('Camera, 0:00: 3 seconds without recording');
+    await page.waitForFunction(`Math.abs(${POSITION_MS} - 500) < 1`);
+    await says('[part=marks]', 'not recorded for 9 minutes');
+    await page.evaluate(`${REVIEW}.seek(${REVIEW}.line.fromMs + 901_000)`);
+    await says('[data-kind=webcam] [part=veil]', 'has restricted this recording');
     await expectAccessible(page, page.url());
+  });
+
+  test('begins at the moment of the link that leads to it', async () => {
+    attempt = 'at-a-moment';
+    await store('webcam', 0);
+    const at = later(timeline.startedAt, 1);
+    await page.goto(`${origin}/review.html#review-at=${at}`);
+    await inPlayer('[name=reason]').fill('appeal');
+    await inPlayer('[type=submit]').click();
+    await page.waitForFunction(`${REVIEW}?.positionMs === ${Date.parse(at)}`);
+  });
+
+  test('of your own layout plays all pictures in step', async () => {
+    attempt = 'own-layout';
+    await store('webcam', 0);
+    await store('screen', 0.5);
+    await page.goto(`${origin}/own.html`);
+    await click('Play');
+    await shows('Pause');
+    await page.waitForFunction(`(() => {
+      const [camera, screen] = document.querySelectorAll('#review video');
+      return camera?.currentTime > 1 && screen && Math.abs(camera.currentTime - screen.currentTime - 0.5) < 0.1;
+    })()`);
   });
 });
 

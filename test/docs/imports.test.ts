@@ -9,7 +9,7 @@ const SCOPE = '@proctoring-recordings/';
 /** Libraries, and the files that alone may import them. */
 const LIBRARIES = [
   // Any at all: who installs one of these installs one package.
-  [/^(?!src\/|packages\/|node:)/, /^(?!packages\/(exam-client|sdk|uppy)\/)/],
+  [/^(?!src\/|packages\/|node:)/, /^(?!packages\/(exam-client|review|sdk|uppy)\/)/],
   // What checks proofs needs little: a hash, and what reads a JWS.
   [/^(?!src\/|packages\/|node:|jose$|@noble\/hashes\/)/, /^(?!packages\/receipt-verifier\/)/],
   // It runs in a page too, but for its command.

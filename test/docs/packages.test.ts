@@ -47,9 +47,9 @@ async function only(page: string, language = 'ts'): Promise<string> {
 
 describe('the examples in TypeScript', () => {
   test('of packages for browsers are typed', async () => {
-    const pages = [EXAM_CLIENT, readmeOf('exam-client'), readmeOf('uppy')];
+    const pages = [EXAM_CLIENT, 'docs/reviewer-page.md', ...['exam-client', 'review', 'uppy'].map(readmeOf)];
     const examples = (await Promise.all(pages.map((page) => blocksOf(page, 'ts')))).flat();
-    expect(examples).toHaveLength(5);
+    expect(examples).toHaveLength(6);
     const withAround = examples.map((example) => {
       const [, around = ''] = Object.entries(AROUND).find(([part]) => example.includes(part)) ?? [];
       return `${example}${around}`;
@@ -80,6 +80,16 @@ describe('the examples in TypeScript', () => {
     const after = "\nconsole.log(uppy.getPlugin('AwsS3Multipart').opts.getChunkSize({ size: 9 }));";
     const printed = await runExample((await only(readmeOf('uppy'))) + after, before);
     expect(printed).toBe('/recording-token\nhttps://recordings.example/v1/upload-settings\n7\n');
+  });
+
+  test('of the player have attributes that it reads', async () => {
+    const [, attributes = ''] =
+      /<proctoring-review (.*)><\/proctoring-review>/.exec(await only(readmeOf('review'), 'html')) ?? [];
+    const names = attributes.match(/[\w-]+(?==)/g) ?? [];
+    expect(names.length).toBeGreaterThan(2);
+    const [, observed = ''] =
+      /observedAttributes.*= \[([^\]]*)\]/.exec(await read('packages/review/src/element.ts')) ?? [];
+    expect(names.filter((name) => !observed.includes(`'${name}'`))).toEqual([]);
   });
 
   test('of a reviewer plays two recordings in step, as far apart as it says', async () => {
@@ -140,7 +150,7 @@ describe('the receipt verifier', () => {
 
 test('every page installs the file that `npm pack` writes for the package that it packs', async () => {
   const { version } = JSON.parse(await read('package.json')) as { version: string };
-  const names = ['embedded-s3', 'exam-client', 'sdk', 'uppy'];
+  const names = ['embedded-s3', 'exam-client', 'review', 'sdk', 'uppy'];
   const pages = [...names.map(readmeOf), EXAM_CLIENT, 'docs/sdk.md'];
   for (const page of pages) {
     const commands = (await blocksOf(page, 'sh')).flatMap(linesOf);

@@ -14,12 +14,38 @@ const NAMES = /export (?:type )?\{([^}]*)\}|^export (?:type|interface) (\w+)/gm;
 test.each([
   ['docs/sdk.md', ['packages/sdk/src/index.ts', 'packages/sdk/src/types.ts']],
   ['docs/exam-client.md', ['packages/exam-client/src/index.ts']],
+  ['docs/reviewer-page.md', ['packages/review/src/index.ts']],
 ])('%s explains what %j export', async (page, modules) => {
   const [text = '', ...sources] = await Promise.all([page, ...modules].map(read));
   const exported = [...sources.join('\n').matchAll(NAMES)].flatMap(([, list, name = '']) => list?.split(',') ?? name);
   const names = exported.map((name) => name.replace('type ', '').trim());
   expect(names.length).toBeGreaterThan(10);
   expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([]);
+});
+
+test("the reviewer's page names every attribute, event, custom property and part of the player, and no other", async () => {
+  const page = await read('docs/reviewer-page.md');
+  const sources = await readAll(globSync('packages/review/src/*.ts', { cwd: ROOT }));
+  const quoted = new Set(page.match(/(?<=`)[\w-]+(?=`)/g));
+  const properties = new Set(sources.match(/--review-[\w-]+(?=:)/g));
+  const [, list = ''] = /For more, style its parts.*?`: (.*)/.exec(page) ?? [];
+  const parts = new Set(
+    [...sources.matchAll(/\bpart: '([\w -]+)'|'(button play-button)'/g)].flatMap(([, a, b]) =>
+      (a ?? b ?? '').split(' '),
+    ),
+  );
+  expect(properties.size).toBeGreaterThan(8);
+  expect(new Set([...quoted].filter((name) => name.startsWith('--')))).toEqual(properties);
+  expect(parts.size).toBeGreaterThan(15);
+  expect([...parts].filter((name) => !list.includes(`\`${name}\``))).toEqual([]);
+  const words = new Set(sources.match(/[\w-]+/g));
+  expect(namesOf(list, /(?<=`)[\w-]+(?=`)/g).filter((name) => !words.has(name))).toEqual([]);
+  const events = [...sources.matchAll(/interface Review(?:Element)?Events[^{]*\{([\s\S]*?)\n\}/g)].flatMap(
+    ([, body = '']) => [...body.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => name),
+  );
+  expect(events.length).toBeGreaterThan(8);
+  const rows = new Set([...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name));
+  expect(events.filter((name) => !rows.has(name))).toEqual([]);
 });
 
 test.each(['needed', 'optional'])(
