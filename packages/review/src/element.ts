@@ -57,16 +57,18 @@ export class ProctoringReview extends Base {
   }
 
   connectedCallback(): void {
+    globalThis.addEventListener('hashchange', this.#toMoment);
     this.#beginSoon();
   }
 
   disconnectedCallback(): void {
+    globalThis.removeEventListener('hashchange', this.#toMoment);
     this.#close();
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
-    if (name === 'lang') this.#player?.speak(this.#newWords());
+    if (name === 'lang' && this.#player) this.#player.speak(this.#newWords());
     else {
       this.#close();
       this.#beginSoon();
@@ -86,6 +88,12 @@ export class ProctoringReview extends Base {
   override addEventListener(name: string, listener: unknown, options?: AddEventListenerOptions | boolean): void {
     super.addEventListener(name, listener as EventListener, options);
   }
+
+  /** A link to a moment, followed in the page that is open. */
+  readonly #toMoment = (): void => {
+    const atMs = Date.parse(momentIn(location.hash) ?? '');
+    if (!Number.isNaN(atMs)) this.review?.seek(atMs);
+  };
 
   /** Attributes and the property may be set one after another. */
   #beginSoon(): void {

@@ -33,8 +33,9 @@ const RETRY_AFTER_MS = 2_000;
 const MAX_RETRY_AFTER_MS = 60_000;
 /** What does not load for so long is loaded over another link: Chromium would try an expired one for half a minute. */
 const STUCK_AFTER_MS = 5_000;
-/** Media that fail over so many fresh links are broken. */
+/** Media that fail over so many fresh links are broken, if the store responds. */
 const MAX_FAILURES = 4;
+const RESPONDS_WITHIN_MS = 10_000;
 /** Refusals that say what has become of the recording. */
 const ENDS: Record<string, TrackState> = {
   'recording-restricted': 'restricted',
@@ -208,12 +209,13 @@ export class Track {
 
   async #load(piece: Piece, isRenewal: boolean): Promise<void> {
     const { recordingId } = piece.recording;
-    if (this.#current?.hasFailed && isOf(this.#current, piece) && this.#countFailure(piece)) return;
+    if (this.#current?.hasFailed && isOf(this.#current, piece)) this.#countFailure(this.#current);
     try {
       const link = await (isRenewal ? this.#links.renew(recordingId) : this.#links.get(recordingId));
       if (this.#isClosed || this.#isEnded(recordingId)) return;
       this.#events.onLink(recordingId, link);
-      this.#states.delete(recordingId);
+      // A link is no sign yet that the store responds.
+      if (this.#failures < MAX_FAILURES) this.#states.delete(recordingId);
       this.#stuckSinceMs = undefined;
       this.#next?.close();
       const media = new Media(piece, link, () => this.#noteMedia(media));
@@ -235,16 +237,16 @@ export class Track {
     const failed = this.#next;
     this.#next = undefined;
     failed?.close();
-    if (failed) this.#countFailure(failed.piece);
+    if (failed) this.#countFailure(failed);
   }
 
-  /** Whether that was the last try. */
-  #countFailure(piece: Piece): boolean {
+  /** After many failures it is the media, if the store responds: an element says the same of both. */
+  #countFailure({ piece, link }: Media): void {
     this.#failures += 1;
     this.#waitBeforeNext();
-    if (this.#failures <= MAX_FAILURES) return false;
-    this.#end(piece, navigator.onLine ? 'broken' : 'unreachable');
-    return true;
+    if (this.#failures < MAX_FAILURES) return;
+    this.#states.set(piece.recording.recordingId, 'unreachable');
+    void responds(link.url).then((isReached) => isReached && !this.#isClosed && this.#end(piece, 'broken'));
   }
 
   #waitBeforeNext(): void {
@@ -254,7 +256,10 @@ export class Track {
   #noteMedia(media: Media): void {
     const { durationSeconds, piece } = media;
     if (durationSeconds !== undefined) this.#events.onDuration(piece.recording.recordingId, durationSeconds);
-    if (media.hasPicture && media.isReady) this.#failures = 0;
+    if (media.hasPicture && media.isReady) {
+      this.#failures = 0;
+      if (!this.#isEnded(piece.recording.recordingId)) this.#states.delete(piece.recording.recordingId);
+    }
     this.#events.onChange();
   }
 
@@ -293,6 +298,15 @@ export class Track {
     if (video.muted === this.#isHeard) video.muted = !this.#isHeard;
     if (video.volume !== this.#volume) video.volume = this.#volume;
   }
+}
+
+/** Whether anything responds there. Nothing of the response is read. */
+async function responds(url: string): Promise<boolean> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, AbortSignal.timeout(RESPONDS_WITHIN_MS)]);
+  const response = await fetch(url, { mode: 'no-cors', cache: 'no-store', signal }).catch(() => undefined);
+  over.abort();
+  return response !== undefined;
 }
 
 /** Pieces are made anew with the line; the recording stays. */

@@ -8,16 +8,20 @@ const LANGUAGES: Record<string, Texts> = { en, nl };
 export class Words {
   readonly language: string;
   readonly texts: Texts;
+  /** How times and numbers are written. */
+  readonly #locale: string;
 
   /** @param wanted a language tag such as `nl-BE`; English where it is not spoken */
   constructor(wanted: string) {
-    const [language = 'en'] = wanted.toLowerCase().split('-');
+    const [language = ''] = wanted.toLowerCase().split('-');
     this.texts = LANGUAGES[language] ?? en;
     this.language = LANGUAGES[language] ? language : 'en';
+    const region = [wanted, ...navigator.languages].find((tag) => tag.toLowerCase().startsWith(`${this.language}-`));
+    this.#locale = region ?? (this.language === 'en' ? 'en-GB' : this.language);
   }
 
   number(value: number): string {
-    return new Intl.NumberFormat(this.language, { maximumFractionDigits: 2 }).format(value);
+    return new Intl.NumberFormat(this.#locale, { maximumFractionDigits: 2 }).format(value);
   }
 
   /** A length on the line: `0:05:07`, or `05:07` below an hour. */
@@ -40,16 +44,16 @@ export class Words {
       .filter(([value]) => value > 0)
       .slice(0, 2)
       .map(([value, unit]) => this.#unit(value, unit));
-    return new Intl.ListFormat(this.language, { style: 'narrow', type: 'unit' }).format(said);
+    return new Intl.ListFormat(this.#locale, { style: 'narrow', type: 'unit' }).format(said);
   }
 
   /** The time of the day, in the reviewer's time zone. */
   time(atMs: number): string {
-    return new Intl.DateTimeFormat(this.language, { timeStyle: 'medium' }).format(atMs);
+    return new Intl.DateTimeFormat(this.#locale, { timeStyle: 'medium' }).format(atMs);
   }
 
   day(atMs: number): string {
-    return new Intl.DateTimeFormat(this.language, { dateStyle: 'long', timeStyle: 'short' }).format(atMs);
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'long', timeStyle: 'short' }).format(atMs);
   }
 
   lane({ kind, number }: Lane): string {
@@ -67,6 +71,6 @@ export class Words {
   }
 
   #unit(value: number, unit: 'hour' | 'minute' | 'second'): string {
-    return new Intl.NumberFormat(this.language, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+    return new Intl.NumberFormat(this.#locale, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
   }
 }

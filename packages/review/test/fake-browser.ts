@@ -11,6 +11,8 @@ export interface FakeBrowser {
   linkLifeMs: number;
   seekMs: number;
   onExpiry: OnExpiry;
+  /** `away`: nothing responds. `damaged`: it serves what no browser can play. */
+  store: 'serves' | 'away' | 'damaged';
   /** The media of a recording run faster than the clock by this factor. */
   readonly pace: Map<string, number>;
   readonly durations: Map<string, number>;
@@ -138,8 +140,10 @@ export class FakeVideo extends EventTarget {
     const url = this.#src;
     setTimeout(() => {
       if (this.#src !== url || this.error) return;
-      if (Date.now() < this.#linkEndsMs(url)) return then();
-      if (this.#world.onExpiry === 'hangs') return;
+      const { store, onExpiry } = this.#world;
+      const isServed = Date.now() < this.#linkEndsMs(url);
+      if (isServed && store === 'serves') return then();
+      if (!isServed && onExpiry === 'hangs') return;
       this.error = new Error('403');
       this.dispatchEvent(new Event('error'));
     }, ms);
@@ -165,6 +169,7 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
     linkLifeMs: 600_000,
     seekMs: 80,
     onExpiry: 'errs',
+    store: 'serves',
     pace: new Map(),
     durations: new Map(),
     refuse: () => undefined,
@@ -195,6 +200,10 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
 }
 
 function respond(world: FakeBrowser, ends: Map<string, number>, input: string, init?: RequestInit): Response {
+  if (input.startsWith('http://store.test')) {
+    if (world.store === 'away') throw new TypeError('Failed to fetch');
+    return new Response('');
+  }
   const [, path = ''] = input.split('/recordings');
   const call = `${init?.method} ${path.replace(/\?.*/, '')}`;
   world.calls.push(call);

@@ -243,6 +243,32 @@ test('while the service does not respond, what is loaded plays on, and the link 
   expect(position()).toBeGreaterThan(110);
 });
 
+test('while the store is away the recordings are tried again, and shown when it is back', async () => {
+  await open(THREE(), (world) => {
+    world.store = 'away';
+  });
+  await browser.pass(120);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['unreachable', 'unreachable', 'unreachable']);
+  browser.store = 'serves';
+  await browser.pass(120);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+});
+
+test('media that fail although the store responds cannot be played, and no further link is requested', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], (world) => {
+    world.store = 'damaged';
+  });
+  await browser.pass(120);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['broken']);
+  const { length } = browser.links;
+  await browser.pass(600);
+  expect(browser.links).toHaveLength(length);
+  browser.store = 'serves';
+  review.retry();
+  await browser.pass(5);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable']);
+});
+
 test('a service that refuses the token is asked again seldom, and the words differ from those of a dead line', async () => {
   await open([recordingOf('w', 'webcam', HOUR)], (world) => {
     world.refuse = (call) => (call.startsWith('POST') ? { status: 403, body: { code: 'scope-missing' } } : undefined);

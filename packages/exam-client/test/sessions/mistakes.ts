@@ -196,9 +196,9 @@ export const MISTAKES: readonly Mistake[] = [
       ...others,
       IDBKeyRange: {
         bound: (lower: [string, number], upper: [string, number], ...open: boolean[]) => {
-          const { bound } = IDBKeyRange as typeof globalThis.IDBKeyRange;
+          const range = IDBKeyRange as typeof globalThis.IDBKeyRange;
           const other = ([recording, at]: [string, number]) => [recording.replace('/overview', '/other'), at];
-          return bound.call(IDBKeyRange, other(lower), other(upper), ...open);
+          return range.bound(other(lower), other(upper), ...open);
         },
       },
     }),

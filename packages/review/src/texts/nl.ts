@@ -2,10 +2,10 @@
 import type { Texts } from './en.ts';
 
 export const nl: Texts = {
-  label: 'Opnames van het tentamen',
-  loading: 'De opnames worden geladen …',
+  label: 'Opnamen van het tentamen',
+  loading: 'De opnamen worden geladen …',
   nothing: 'Er is niets te bekijken.',
-  reasonTitle: 'Waarom bekijkt u deze opnames?',
+  reasonTitle: 'Waarom bekijkt u deze opnamen?',
   reasonHint: 'Uw antwoord wordt bewaard in het toegangslogboek, met uw naam en de tijd.',
   reasonLabel: 'Reden',
   reasons: ['Beoordeling', 'Tweede beoordelaar', 'Beroep', 'Technische controle'],
@@ -61,12 +61,12 @@ export const nl: Texts = {
   estimated: 'De tentamenclient heeft niet gemeld wanneer dit is opgenomen: de plaats op de tijdlijn is een schatting.',
   uploading: (count) => `Wordt nog geüpload: ${count}. Het verschijnt hier zodra het is opgeslagen.`,
   unplayable: (count) => `Kan niet worden afgespeeld, alleen gedownload: ${count}.`,
-  until: (time) => `Kijk vóór ${time}. Vanaf dan kunnen de opnames worden verwijderd.`,
-  deletable: 'Vanaf nu kunnen de opnames elk moment worden verwijderd.',
+  until: (time) => `Kijk vóór ${time}. Vanaf dan kunnen de opnamen worden verwijderd.`,
+  deletable: 'Vanaf nu kunnen de opnamen elk moment worden verwijderd.',
   endedRestricted: 'De privacydesk heeft een opname beperkt. Ze mag niet langer worden afgespeeld.',
   endedDeleted: (when) => `Een opname is verwijderd${when}. Ze kan niet langer worden afgespeeld.`,
   at: (time) => ` (${time})`,
-  failed: 'De opnames kunnen niet worden gelezen.',
+  failed: 'De opnamen kunnen niet worden gelezen.',
   failedCodes: {
     unreachable: 'De dienst antwoordt niet.',
     'no-token': 'Uw toegang kon niet worden gecontroleerd. Log opnieuw in.',
