@@ -49,7 +49,7 @@ describe('the examples in TypeScript', () => {
   test('of packages for browsers are typed', async () => {
     const pages = [EXAM_CLIENT, 'docs/reviewer-page.md', ...['exam-client', 'review', 'uppy'].map(readmeOf)];
     const examples = (await Promise.all(pages.map((page) => blocksOf(page, 'ts')))).flat();
-    expect(examples).toHaveLength(6);
+    expect(examples).toHaveLength(7);
     const withAround = examples.map((example) => {
       const [, around = ''] = Object.entries(AROUND).find(([part]) => example.includes(part)) ?? [];
       return `${example}${around}`;

@@ -60,6 +60,8 @@ export class Track {
   #isOpening = false;
   #tryAtMs = 0;
   #failures = 0;
+  /** The one that was counted last. */
+  #failed: Media | undefined;
   #stuckSinceMs: number | undefined;
   #course: Course = { atMs: 0, speed: 1, isMoving: false };
   #isHeard = false;
@@ -209,7 +211,6 @@ export class Track {
 
   async #load(piece: Piece, isRenewal: boolean): Promise<void> {
     const { recordingId } = piece.recording;
-    if (this.#current?.hasFailed && isOf(this.#current, piece)) this.#countFailure(this.#current);
     try {
       const link = await (isRenewal ? this.#links.renew(recordingId) : this.#links.get(recordingId));
       if (this.#isClosed || this.#isEnded(recordingId)) return;
@@ -234,10 +235,8 @@ export class Track {
   }
 
   #giveUpNext(): void {
-    const failed = this.#next;
+    this.#next?.close();
     this.#next = undefined;
-    failed?.close();
-    if (failed) this.#countFailure(failed);
   }
 
   /** After many failures it is the media, if the store responds: an element says the same of both. */
@@ -255,6 +254,10 @@ export class Track {
 
   #noteMedia(media: Media): void {
     const { durationSeconds, piece } = media;
+    if (media.hasFailed && this.#failed !== media) {
+      this.#failed = media;
+      this.#countFailure(media);
+    }
     if (durationSeconds !== undefined) this.#events.onDuration(piece.recording.recordingId, durationSeconds);
     if (media.hasPicture && media.isReady) {
       this.#failures = 0;

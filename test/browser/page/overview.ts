@@ -7,7 +7,8 @@ export function watchOverviews(): void {
   const { fetch } = globalThis;
   globalThis.fetch = (input, init) => {
     const body = init?.body;
-    if (String(input).endsWith('/overview') && body instanceof Uint8Array) sent.push(new Uint8Array(body));
+    if (typeof input === 'string' && input.endsWith('/overview') && body instanceof Uint8Array)
+      sent.push(new Uint8Array(body));
     return fetch(input, init);
   };
 }

@@ -1,6 +1,6 @@
 // The overview of a long recording, and how soon a player shows its strip.
 import '@proctoring-recordings/review';
-import { writeOverview } from '../../../packages/exam-client/src/overview.ts';
+import { writeOverview } from '../../../packages/exam-client/test/own-parts.ts';
 import type { ShownStrip } from '../review/sample.ts';
 
 declare global {

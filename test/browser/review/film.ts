@@ -8,9 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Bytes } from '../../../packages/exam-client/src/bytes.ts';
-import { Intake } from '../../../packages/exam-client/src/intake.ts';
-import { MediaIndex } from '../../../packages/exam-client/src/media-index.ts';
+import { type Bytes, Intake, MediaIndex } from '../../../packages/exam-client/test/own-parts.ts';
 import { burnClock, FRAME } from './burnt-clock.ts';
 import { type MediaTime, wallMs } from './media-time.ts';
 
