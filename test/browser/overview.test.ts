@@ -1,6 +1,6 @@
 // The overview of a camera in a real browser: its pictures show what was recorded, and each second was measured.
 import { expect, test } from '@jest/globals';
-import { readOverview } from '@proctoring-recordings/exam-client';
+import { readOverview } from '../../packages/exam-client/test/own-parts.ts';
 import { BROWSER, setUp, storedFiles } from './site.ts';
 
 const SECONDS = 25;

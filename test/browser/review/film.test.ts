@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { mediaSeconds } from '@proctoring-recordings/exam-client';
+import { mediaSeconds } from '../../../packages/exam-client/test/own-parts.ts';
 import { HEAD_BYTES } from '../../../packages/exam-client/test/synthetic-webm.ts';
 import { FRAME, readClock } from './burnt-clock.ts';
 import { type FilmOptions, FRAMES_PER_SECOND, makeFilm } from './film.ts';

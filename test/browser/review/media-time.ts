@@ -1,5 +1,5 @@
 // When the frames of a film were taken: where it begins in the attempt, how its clock drifts, and a pause that is cut out.
-import type { Timeline } from '@proctoring-recordings/exam-client';
+import type { Timeline } from '../../../packages/exam-client/test/own-parts.ts';
 
 /** All films are of one attempt, which began then. */
 export const ATTEMPT_AT_MS = Date.UTC(2026, 5, 1, 9);
