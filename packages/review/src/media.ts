@@ -117,6 +117,8 @@ export class Media {
     if (!mayPlay && !video.paused) video.pause();
     if (video.seeking) return;
     const off = video.currentTime - wanted;
+    // A file that does not say how long it is may end early.
+    if (video.ended && off <= 0) return;
     if (!mayPlay) {
       if (Math.abs(off) > ROUNDED_SECONDS) this.#seek(wanted);
       return;

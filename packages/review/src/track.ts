@@ -33,6 +33,8 @@ const RETRY_AFTER_MS = 2_000;
 const MAX_RETRY_AFTER_MS = 60_000;
 /** What does not load for so long is loaded over another link: Chromium would try an expired one for half a minute. */
 const STUCK_AFTER_MS = 5_000;
+/** Media that are not in step by then are given up: they are too slow, or nothing answers. */
+const LOADS_WITHIN_MS = 20_000;
 /** Media that fail over so many fresh links are broken, if the store responds. */
 const MAX_FAILURES = 4;
 const RESPONDS_WITHIN_MS = 10_000;
@@ -57,6 +59,7 @@ export class Track {
   #current: Media | undefined;
   /** Takes the place of `current` as soon as it is in step. */
   #next: Media | undefined;
+  #nextSinceMs = 0;
   #isOpening = false;
   #tryAtMs = 0;
   #failures = 0;
@@ -143,6 +146,7 @@ export class Track {
       return;
     }
     if (this.#next?.hasFailed) this.#giveUpNext();
+    else if (this.#next && Date.now() > this.#nextSinceMs + LOADS_WITHIN_MS) this.#giveUpSlow(this.#next);
     const isReplaced = !isOf(this.#current, piece) || this.#current?.hasFailed;
     if (isReplaced && isOf(this.#next, piece)) this.#promote();
     if (isOf(this.#current, piece)) this.#current?.follow(course, isLeading);
@@ -216,11 +220,12 @@ export class Track {
       if (this.#isClosed || this.#isEnded(recordingId)) return;
       this.#events.onLink(recordingId, link);
       // A link is no sign yet that the store responds.
-      if (this.#failures < MAX_FAILURES) this.#states.delete(recordingId);
+      if (this.#states.get(recordingId) === 'refused') this.#states.delete(recordingId);
       this.#stuckSinceMs = undefined;
       this.#next?.close();
       const media = new Media(piece, link, () => this.#noteMedia(media));
       this.#next = media;
+      this.#nextSinceMs = Date.now();
       this.element.append(media.video);
       if (!this.#current) this.#promote();
     } catch (error) {
@@ -232,6 +237,14 @@ export class Track {
       this.#failures += 1;
       this.#waitBeforeNext();
     }
+  }
+
+  /** A store that never answers keeps neither the lane nor the line waiting. */
+  #giveUpSlow(media: Media): void {
+    this.#giveUpNext();
+    this.#failures += 1;
+    this.#waitBeforeNext();
+    if (!this.#current?.isReady) this.#states.set(media.piece.recording.recordingId, 'unreachable');
   }
 
   #giveUpNext(): void {

@@ -11,8 +11,10 @@ export interface FakeBrowser {
   linkLifeMs: number;
   seekMs: number;
   onExpiry: OnExpiry;
-  /** `away`: nothing responds. `damaged`: it serves what no browser can play. */
+  /** `away`: nothing can be reached. `damaged`: it serves what no browser can play. */
   store: 'serves' | 'away' | 'damaged';
+  /** Recordings of which the store sends nothing, ever. */
+  readonly hanging: Set<string>;
   /** The media of a recording run faster than the clock by this factor. */
   readonly pace: Map<string, number>;
   readonly durations: Map<string, number>;
@@ -142,6 +144,7 @@ export class FakeVideo extends EventTarget {
       if (this.#src !== url || this.error) return;
       const { store, onExpiry } = this.#world;
       const isServed = Date.now() < this.#linkEndsMs(url);
+      if (this.#world.hanging.has(this.recordingId)) return;
       if (isServed && store === 'serves') return then();
       if (!isServed && onExpiry === 'hangs') return;
       this.error = new Error('403');
@@ -170,6 +173,7 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
     seekMs: 80,
     onExpiry: 'errs',
     store: 'serves',
+    hanging: new Set(),
     pace: new Map(),
     durations: new Map(),
     refuse: () => undefined,

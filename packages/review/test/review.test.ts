@@ -254,6 +254,33 @@ test('while the store is away the recordings are tried again, and shown when it 
   expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
 });
 
+test('a recording of which nothing ever comes keeps the others from playing only for a while, and costs few links', async () => {
+  await open(THREE(), ({ hanging }) => hanging.add('s'));
+  review.play();
+  await browser.pass(60);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'unreachable', 'playable']);
+  expect(position()).toBeGreaterThan(20);
+  await browser.pass(1_800);
+  expect(browser.links.filter(({ recordingId }) => recordingId === 's').length).toBeLessThan(40);
+  expect(review.lanes[1]?.state).toBe('unreachable');
+  browser.hanging.clear();
+  review.retry();
+  review.seek(at(100));
+  await browser.pass(30);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+});
+
+test('media that are shorter than their timeline says keep nothing waiting', async () => {
+  await open(THREE(), ({ durations }) => durations.set('s', 50));
+  review.seek(at(40));
+  review.play();
+  await browser.pass(60);
+  expect(position()).toBeGreaterThan(95);
+  review.seek(at(2_000));
+  await browser.pass(5);
+  expect(position()).toBeGreaterThan(2_003);
+});
+
 test('media that fail although the store responds cannot be played, and no further link is requested', async () => {
   await open([recordingOf('w', 'webcam', HOUR)], (world) => {
     world.store = 'damaged';
