@@ -9,6 +9,8 @@ import { Timeline } from './timeline.ts';
 import type { Words } from './words.ts';
 
 const STAGED_EVERY_MS = 250;
+/** A client may report any number of gaps; a page with all of them would stand still. */
+const MAX_LISTED_MARKS = 500;
 
 /** Shows a review: pictures, line, buttons, gaps, and what there is to say. */
 export class Player {
@@ -150,12 +152,16 @@ export class Player {
     else if (line.lanes.length === 0) this.#say(texts.nothing);
     else if (this.#status.textContent === texts.loading) this.#say('');
     setText(this.#marksTitle, line.marks.length > 0 ? texts.marks : texts.noMarks);
-    const marks = line.marks.map((mark) => {
+    const marks = line.marks.slice(0, MAX_LISTED_MARKS).map((mark) => {
       const button = make('button', { type: 'button', part: 'mark' }, this.#words.mark(mark, line.fromMs));
       button.addEventListener('click', () => this.review.seek(mark.fromMs));
       return make('li', {}, button);
     });
-    this.#marks.replaceChildren(...marks);
+    const more = line.marks.length - marks.length;
+    this.#marks.replaceChildren(
+      ...marks,
+      ...(more > 0 ? [make('li', {}, texts.moreMarks(this.#words.number(more)))] : []),
+    );
     this.#drawNotes();
     this.#timeline.draw(this.#words);
     this.#update();

@@ -64,6 +64,8 @@ const MAX_TICK_MS = 1_000;
 const FRAME_MS = 1000 / 30;
 /** A mark at which one already is, after a jump to it. */
 const AT_MARK_MS = 250;
+/** Of how many recordings the pictures are loaded at once. Those of the others come when the line reaches them. */
+const MAX_LOADED_AHEAD = 20;
 const SKIPPED_STILL_LEAVES_MS = 1_000;
 
 /** Begins to read the recordings of an attempt. Plays nothing before `play`. */
@@ -325,13 +327,11 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   /** One after another: those of recordings that the line has not reached too. Each link is used when it does. */
   async #loadOverviews(): Promise<void> {
-    for (const { pieces } of this.#line.lanes) {
-      for (const { recording } of pieces) {
-        if (this.#over.signal.aborted || recording.restricted) continue;
-        const { recordingId } = recording;
-        const link = await this.#links.get(recordingId).catch(() => undefined);
-        if (link) await this.#overviews.load(recordingId, link);
-      }
+    const recordings = this.#line.lanes.flatMap(({ pieces }) => pieces.map(({ recording }) => recording));
+    for (const { recordingId, restricted } of recordings.slice(0, MAX_LOADED_AHEAD)) {
+      if (this.#over.signal.aborted || restricted) continue;
+      const link = await this.#links.get(recordingId).catch(() => undefined);
+      if (link) await this.#overviews.load(recordingId, link);
     }
   }
 
@@ -378,7 +378,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   }
 
   #tellDeletable(): void {
-    if (this.#isDeletableTold || !(Date.now() >= (this.deletableFromMs ?? Number.POSITIVE_INFINITY))) return;
+    if (this.#isDeletableTold || !(this.#service.nowMs >= (this.deletableFromMs ?? Number.POSITIVE_INFINITY))) return;
     this.#isDeletableTold = true;
     this.emit('deletable', undefined);
   }

@@ -74,11 +74,18 @@ const PAGE_SIZE = 100;
 export class ReviewService {
   readonly #options: ServiceOptions;
   readonly #recordings: string;
+  /** How much the clock of the service is ahead of this browser's. */
+  #aheadMs = 0;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
     const [exam, attempt] = [options.exam, options.attempt].map(encodeURIComponent);
     this.#recordings = `${options.service.replace(/\/+$/, '')}/v1/exams/${exam}/attempts/${attempt}/recordings`;
+  }
+
+  /** The time of the service, as far as its responses have shown it, in milliseconds since the epoch. */
+  get nowMs(): number {
+    return Date.now() + this.#aheadMs;
   }
 
   /** All recordings of the attempt, those that are still being uploaded too. @throws ReviewError */
@@ -137,6 +144,7 @@ export class ReviewService {
       });
       const date = Date.parse(response.headers.get('date') ?? '');
       const atMs = Number.isNaN(date) ? Date.now() : date;
+      this.#aheadMs = atMs - Date.now();
       return { status: response.status, body: await response.json().catch(() => undefined), atMs };
     } catch (error) {
       throw new ReviewError('unreachable', String(error));

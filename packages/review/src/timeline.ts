@@ -5,6 +5,9 @@ import type { Lane } from './line.ts';
 import type { LaneView, Review } from './review.ts';
 import type { Words } from './words.ts';
 
+/** Of one lane: more would lie upon each other. */
+const MAX_DRAWN_MARKS = 1_000;
+
 interface Row {
   readonly element: HTMLElement;
   readonly name: HTMLElement;
@@ -129,6 +132,7 @@ export class Timeline {
       ...still.map(({ fromMs, toMs }) => span('still', fromMs, toMs, words.texts.still)),
       ...line.marks
         .filter((mark) => mark.lane.id === lane.id)
+        .slice(0, MAX_DRAWN_MARKS)
         .map((mark) => span(mark.kind, mark.fromMs, mark.toMs, words.mark(mark, line.fromMs))),
     ];
   }

@@ -51,6 +51,7 @@ export const en = {
   again: 'Load again',
   marks: 'Gaps',
   noMarks: 'No gaps: everything was recorded.',
+  moreMarks: (count: string) => `… and ${count} more`,
   markGap: (lane: string, at: string, length: string, reason: string) =>
     `${lane}, ${at}: ${length} without recording (${reason})`,
   markNotRecorded: (lane: string, at: string, length: string) => `${lane}, ${at}: not recorded for ${length}`,

@@ -52,6 +52,7 @@ export const nl: Texts = {
   again: 'Opnieuw laden',
   marks: 'Onderbrekingen',
   noMarks: 'Geen onderbrekingen: alles is opgenomen.',
+  moreMarks: (count) => `… en nog ${count}`,
   markGap: (lane, at, length, reason) => `${lane}, ${at}: ${length} zonder opname (${reason})`,
   markNotRecorded: (lane, at, length) => `${lane}, ${at}: ${length} niet opgenomen`,
   markTruncated: (lane, at) => `${lane}, ${at}: de opname breekt af; het einde is niet aangekomen`,
