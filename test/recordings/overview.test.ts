@@ -161,6 +161,29 @@ describe('is withdrawn, and refused, when it is overtaken', () => {
     expect(await service.objectsOf(ref)).toEqual([]);
   });
 
+  test('by an abort that has ended the upload, and has not written its intent yet', async () => {
+    const ref = await service.uploaded();
+    const moment = { when: 'before', call: 'put', keys: recordingKey(ref, 'deleting') } as const;
+    let outcome: unknown;
+    const put = async () => {
+      outcome = await send(ref).catch((error: unknown) => error);
+    };
+    const abort = (store: ObjectStore) => abortRecording({ ...service.context, store }, CALLER, ref);
+    await meanwhile(service.store, moment, put, abort);
+    expect(outcome).toMatchObject({ code: 'upload-gone' });
+    expect(await service.objectsOf(ref)).toEqual([]);
+  });
+
+  test('by a sweep that has written the receipt, and died before it deleted the manifest', async () => {
+    const ref = await service.uploaded();
+    service.clock.advance(29 * DAY_MS + HOUR_MS);
+    await service.sweepOn(failing(service.store, 'put', 'log-queue/')).catch(() => {});
+    expect(await service.receiptOf(ref)).toBeDefined();
+    expect(await service.objectsOf(ref)).toEqual([recordingKey(ref, 'manifest')]);
+    await expect(send(ref)).rejects.toMatchObject({ code: 'upload-gone' });
+    expect(await service.objectsOf(ref)).toEqual([recordingKey(ref, 'manifest')]);
+  });
+
   test('and where the store will not delete it, a queue entry leads the next sweep to it', async () => {
     const ref = await service.uploaded();
     const outcome = await meanwhile(
@@ -247,6 +270,23 @@ describe('stays when a completion overtakes it, and nothing is found wrong', () 
     const { findings, notChecked } = await service.verify();
     expect(findings).toEqual([]);
     expect(notChecked).toContainEqual({ what: 'overview-etag', count: 1 });
+  });
+
+  test('one that is completed between the second listing and the parts', async () => {
+    const ref = await service.uploaded();
+    const moment = { when: 'before', call: 'listParts' } as const;
+    const store = replacing(service.store, 'listParts', '', async (go) => {
+      // The listing has been answered by then.
+      await new Promise(setImmediate);
+      return go();
+    });
+    await meanwhile(
+      store,
+      moment,
+      () => service.complete(ref),
+      (seen) => send(ref, seen),
+    );
+    expect(await stored(ref)).toEqual(overviewOf());
   });
 
   test('the same one again, which the mark knows', async () => {

@@ -196,6 +196,7 @@ export const putOverview = operation('put', '/v1/exams/{exam}/attempts/{attempt}
     'request-idle',
     'uploads-busy',
     'recording-stored',
+    'upload-gone',
   ],
   handle({ ctx, principal, ref, req, every }) {
     const sizeBytes = announcedBytes(req, 'overview');
