@@ -7,13 +7,13 @@ import {
   startSession,
 } from '@proctoring-recordings/exam-client';
 import { type SyntheticOptions, syntheticWebm } from '../../../packages/exam-client/test/synthetic-webm.ts';
-import { liveStream, type Picture } from './live-stream.ts';
+import { clockStream, liveStream, type Picture } from './live-stream.ts';
 import { happened } from './moments.ts';
 import { recorderStates, tellWhatIsMade } from './recorders.ts';
 
 export { stepClock } from './clock.ts';
 export { endTracks } from './live-stream.ts';
-export { look, overviews, watchOverviews } from './overview.ts';
+export { clocksIn, look, overviews, watchOverviews } from './overview.ts';
 export { playInStep, playThrough, seekAround, seekToMiddle } from './playback.ts';
 export { recorded, recordings, witnessed } from './recorders.ts';
 
@@ -105,6 +105,41 @@ export async function recordFile(kind: RecordingKind, base64: string, mimeType: 
     tell('handed', { kind });
   }
   session.record(kind, blobs(), { mimeType });
+}
+
+const FILM_BLOB_BYTES = 64 * 1024;
+/** So long, a keyframe is made into a picture before the next one comes. */
+const FILM_PAUSE_MS = 5;
+const FILM_AHEAD_BYTES = 32 * 1024 * 1024;
+
+/** A WebM of any length from there, many times as fast as it plays; resolves when the client has all of it. */
+export async function recordFilm(kind: RecordingKind, url: string): Promise<void> {
+  const { body } = await fetch(url);
+  if (!body) throw new Error('no film');
+  const reader = body.getReader();
+  const { promise: handed, resolve } = Promise.withResolvers<void>();
+  async function* blobs(): AsyncGenerator<Blob> {
+    let handedBytes = 0;
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      for (let at = 0; at < read.value.length; at += FILM_BLOB_BYTES) {
+        const bytes = read.value.slice(at, at + FILM_BLOB_BYTES);
+        yield new Blob([bytes]);
+        handedBytes += bytes.length;
+        await new Promise((done) => setTimeout(done, FILM_PAUSE_MS));
+        while (handedBytes - session.progress.storedBytes > FILM_AHEAD_BYTES) {
+          await new Promise((done) => session.addEventListener('progress', done, { once: true }));
+        }
+      }
+    }
+    resolve();
+  }
+  session.record(kind, blobs(), { mimeType: 'video/webm;codecs=vp8' });
+  await handed;
+}
+
+/** A camera that shows the clock, which counts from the first picture that its recorder gets. */
+export async function recordClock(): Promise<void> {
+  session.record('webcam', clockStream());
 }
 
 export async function recordCamera(options?: RecordOptions, video: MediaTrackConstraints = {}): Promise<void> {

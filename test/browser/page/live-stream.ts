@@ -1,4 +1,5 @@
-// A camera, and the browser's microphone. `busy`: it shows noise, so that its recording reaches the bitrate that it is given.
+// A camera, one that shows a clock, and the browser's microphone. `busy`: it shows noise, so that its recording reaches the bitrate that it is given.
+import { burnClock, FRAME } from '../review/burnt-clock.ts';
 
 const FRAMES_PER_SECOND = 15;
 const [WIDTH, HEIGHT] = [320, 240];
@@ -16,6 +17,30 @@ export async function liveStream(shown: Picture): Promise<MediaStream> {
   stream = new MediaStream([...camera(shown).getVideoTracks(), ...microphone.getAudioTracks()]);
   stream.getTracks().forEach(hearTests);
   return stream;
+}
+
+/** It counts from its beginning, and has no sound. */
+export function clockStream(): MediaStream {
+  const canvas = document.createElement('canvas');
+  canvas.width = WIDTH;
+  canvas.height = HEIGHT;
+  const context = canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D;
+  const small = new OffscreenCanvas(FRAME.width, FRAME.height);
+  const luma = new Uint8Array(FRAME.width * FRAME.height);
+  const beganMs = performance.now();
+  const draw = () => {
+    burnClock(luma, { stream: 0, ms: Math.round(performance.now() - beganMs) });
+    small.getContext('2d', { alpha: false })?.putImageData(new ImageData(grey(luma), FRAME.width), 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, WIDTH, HEIGHT);
+  };
+  draw();
+  setInterval(draw, 1000 / FRAMES_PER_SECOND);
+  return canvas.captureStream(FRAMES_PER_SECOND);
+}
+
+function grey(luma: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
+  return Uint8ClampedArray.from({ length: 4 * luma.length }, (_, at) => (at % 4 === 3 ? 255 : (luma[at >> 2] ?? 0)));
 }
 
 /** Firefox tells the listeners of a track only of its own events, unless they ask for those of a page too. */

@@ -1,4 +1,7 @@
 // What a page sends as overviews, and what their pictures show.
+import { readOverview } from '../../../packages/exam-client/test/own-parts.ts';
+import { FRAME, readClock } from '../review/burnt-clock.ts';
+import type { PictureTime } from '../review/sample.ts';
 
 const sent: Uint8Array<ArrayBuffer>[] = [];
 
@@ -16,6 +19,22 @@ export function watchOverviews(): void {
 /** In base 64. */
 export function overviews(): string[] {
   return sent.map((bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')));
+}
+
+/** What the clock in each picture of an overview says, which is given in base 64. */
+export async function clocksIn(base64: string): Promise<PictureTime[]> {
+  const { pictures } = readOverview(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+  const canvas = new OffscreenCanvas(FRAME.width, FRAME.height);
+  const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
+  const times: PictureTime[] = [];
+  for (const { atSeconds, bytes } of pictures?.items ?? []) {
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: pictures?.type ?? '' }));
+    context?.drawImage(bitmap, 0, 0, FRAME.width, FRAME.height);
+    bitmap.close();
+    const { data = [] } = context?.getImageData(0, 0, FRAME.width, FRAME.height) ?? {};
+    times.push({ atSeconds, shown: readClock((x, y) => data[4 * (y * FRAME.width + x) + 1] ?? 0) ?? null });
+  }
+  return times;
 }
 
 /** Its size, the mean of its brightness and the greatest difference to that, from 0 to 255. @throws when it is no picture */

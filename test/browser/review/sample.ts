@@ -27,3 +27,11 @@ export interface ShownStrip {
   /** How far the recording played in two seconds. */
   readonly playedSeconds: number;
 }
+
+/** Of a picture of an overview. */
+export interface PictureTime {
+  /** The position in the media that the overview gives. */
+  readonly atSeconds: number;
+  /** Null where no clock can be read. */
+  readonly shown: Shown | null;
+}
