@@ -146,13 +146,16 @@ function isOfOverwritten({ logs }: Model, { kind, key, detail }: Finding): boole
 /**
  * A sweep purges what was due, and what it leaves, or what is written beside it, stays until the deadline of an
  * assessment that came meanwhile: another sweep had moved the entry, or the entry went when the purge ended days later.
- * A request's mark alone, which is empty, needs neither: docs/simulation.md, accepted leftovers.
+ * A request's mark alone, which is empty, needs neither, and a marker `stored` that came late not even a deadline:
+ * docs/simulation.md, accepted leftovers.
  */
 function isLeftUntilItsDeadline(model: Model, key: string): boolean {
   const known = [...model.recordings.values()].find(({ ref }) => recordingPrefix(ref) === key);
-  const isMarkAlone = model.store.keysUnder(key).every((name) => name === `${key}restricted`);
-  const isOvertaken = model.hadSweepsAtOnce || model.hadEndlessSweep || isMarkAlone;
-  return isOvertaken && known?.wasDue === true && known.receiptMs !== undefined;
+  const isAlone = (marker: string) => model.store.keysUnder(key).every((name) => name === key + marker);
+  if (known?.receiptMs === undefined) return false;
+  if (model.strayMarkers.has(`${key}stored`) && isAlone('stored')) return true;
+  const isOvertaken = model.hadSweepsAtOnce || model.hadEndlessSweep || isAlone('restricted');
+  return isOvertaken && known.wasDue;
 }
 
 function isExcused(model: Model, key: string): boolean {

@@ -51,6 +51,7 @@ function learn(model: Model, world: World, { request, method, key, isLate }: Eff
   if (parsed?.type === 'recording') {
     if (parsed.object === 'manifest') begins(model, parsed.ref);
     if (parsed.object === 'deleting') model.know(parsed.ref).doomedMs ??= world.nowMs;
+    if (parsed.object === 'stored' && isLate) model.strayMarkers.add(key);
     if (parsed.object === 'overview') overviewComes(model, parsed.ref, { request, isLate });
   }
   if (parsed?.type === 'participant') {

@@ -141,6 +141,7 @@ function listedBefore(kind: Kind): Calls {
         if (!isPut) before.set(prefix, page);
         return page;
       },
+      listParts: async (...upload) => (isPut ? [] : store.listParts(...upload)),
     };
   };
 }
