@@ -1,6 +1,7 @@
 // The overview of a recording (docs/overview.md): whether bytes have its format, and where they have not.
 import { z } from 'zod';
 import { type Mistake, mistakesOf, whatToSend } from './mistakes.ts';
+import { pictureSize } from './picture-size.ts';
 
 export const MAX_OVERVIEW_BYTES = 2 * 1024 * 1024;
 
@@ -11,15 +12,6 @@ const MAX_SIDE = 320;
 const MAX_ACTIVITY_VALUES = 100_000;
 
 const PICTURE_TYPES = ['image/webp', 'image/jpeg'] as const;
-type PictureType = (typeof PICTURE_TYPES)[number];
-
-/** How the bytes of a picture begin, in hexadecimal. */
-const BEGINNINGS: Readonly<Record<PictureType, RegExp>> = {
-  'image/jpeg': /^ffd8ff/,
-  // RIFF, the size of what follows, WEBP.
-  'image/webp': /^52494646.{8}57454250/,
-};
-const LONGEST_BEGINNING = 12;
 
 const side = z.int().min(1).max(MAX_SIDE);
 const isInMilliseconds = (seconds: number) => Math.round(seconds * 1_000) / 1_000 === seconds;
@@ -60,7 +52,7 @@ const MAX_MISTAKES = 20;
 
 /**
  * Where bytes differ from the format of an overview, by paths such as `header.pictures.width`, and `body` for what is not in
- * the header; empty: nowhere. Reads no picture beyond its first bytes.
+ * the header; empty: nowhere. Of each picture the header is read.
  */
 export function mistakesInOverview(body: Uint8Array): readonly Mistake[] {
   if (body.length > MAX_OVERVIEW_BYTES) return inBody(`Must have at most ${MAX_OVERVIEW_BYTES} bytes`);
@@ -86,13 +78,14 @@ function mistakesInPictures(described: Pictures | null, bytes: Buffer): readonly
   }
   if (!described) return [];
   const mistakes: Mistake[] = [];
+  const { type, width, height } = described;
   let from = 0;
   for (const [index, size] of sizes.entries()) {
-    const beginning = bytes.subarray(from, from + Math.min(size, LONGEST_BEGINNING)).toString('hex');
-    if (!BEGINNINGS[described.type].test(beginning) && mistakes.length < MAX_MISTAKES) {
+    const found = pictureSize(type, bytes.subarray(from, from + size));
+    if ((found?.width !== width || found.height !== height) && mistakes.length < MAX_MISTAKES) {
       mistakes.push({
         path: `header.pictures.sizeBytes.${index}`,
-        message: `Must be the size of an ${described.type}`,
+        message: `Must be the bytes of an ${type} of ${width} × ${height} pixels`,
       });
     }
     from += size;

@@ -1,7 +1,24 @@
 // Overviews of a recording for tests, by their parts.
 
-export const JPEG = Buffer.from('ffd8ffe000104a464946', 'hex');
-export const WEBP = Buffer.concat([Buffer.from('RIFF'), Buffer.from([10, 0, 0, 0]), Buffer.from('WEBPVP8 ')]);
+const [WIDTH, HEIGHT] = [96, 54];
+export const JPEG = jpegOf(WIDTH, HEIGHT);
+export const WEBP = webpOf(WIDTH, HEIGHT);
+
+/** The header of a JPEG of that size. */
+export function jpegOf(width: number, height: number): Buffer {
+  const head = Buffer.from('ffd8ffe00004abcdffc0001108000000000301110002110103110', 'hex');
+  head.writeUInt16BE(height, 13);
+  head.writeUInt16BE(width, 15);
+  return head;
+}
+
+/** The header of a WebP of that size. */
+export function webpOf(width: number, height: number): Buffer {
+  const head = Buffer.from(`RIFF\0\0\0\0WEBPVP8 ${'\0'.repeat(7)}\x9d\x01\x2a\0\0\0\0`, 'latin1');
+  head.writeUInt16LE(width, 26);
+  head.writeUInt16LE(height, 28);
+  return head;
+}
 
 /** An overview with any header, and what follows it. */
 export function overviewWith(header: unknown, following: readonly Uint8Array[] = []): Buffer {
@@ -17,8 +34,8 @@ export function headerOf(pictures: readonly Uint8Array[], type = 'image/jpeg') {
     version: 1,
     pictures: {
       type,
-      width: 96,
-      height: 54,
+      width: WIDTH,
+      height: HEIGHT,
       atSeconds: pictures.map((_, index) => (index * 10_020) / 1_000),
       sizeBytes: pictures.map(({ length }) => length),
     },

@@ -1,7 +1,7 @@
 // What is an overview, and what the answer names where something is none.
 import { describe, expect, test } from '@jest/globals';
 import { MAX_OVERVIEW_BYTES, mistakesInOverview } from '../../src/model/overview.ts';
-import { headerOf, JPEG, overviewOf, overviewWith, WEBP } from '../kit/overview.ts';
+import { headerOf, JPEG, jpegOf, overviewOf, overviewWith, WEBP, webpOf } from '../kit/overview.ts';
 
 const valid = headerOf([JPEG, JPEG]);
 const { pictures, activity } = valid;
@@ -9,6 +9,11 @@ const withPictures = (changed: object) =>
   overviewWith({ ...valid, pictures: { ...pictures, ...changed } }, [JPEG, JPEG]);
 const withActivity = (changed: object) =>
   overviewWith({ ...valid, activity: { ...activity, ...changed } }, [JPEG, JPEG]);
+const ofSides = (width: number, height: number) => {
+  const picture = jpegOf(width, height);
+  const { pictures: described, ...rest } = headerOf([picture]);
+  return overviewWith({ ...rest, pictures: { ...described, width, height } }, [picture]);
+};
 const many = (count: number) => overviewWith(headerOf(Array(count).fill(JPEG)), Array(count).fill(JPEG));
 /** With so many bytes in all. */
 const ofSize = (bytes: number) => {
@@ -29,7 +34,7 @@ describe('is an overview', () => {
     ['5,000 pictures', many(5000)],
     ['100,000 values', withActivity({ values: Buffer.alloc(100_000).toString('base64') })],
     ['2 MiB', ofSize(MAX_OVERVIEW_BYTES)],
-    ['the largest and the smallest pictures', withPictures({ width: 320, height: 1 })],
+    ['the largest and the smallest pictures', ofSides(320, 1)],
     ['bytes in the middle of others', Buffer.concat([JPEG, overviewOf()]).subarray(JPEG.length)],
   ])('%s', (_, body) => {
     expect(mistakesInOverview(body)).toEqual([]);
@@ -69,6 +74,17 @@ describe('is none, and the first mistake is at', () => {
     ['header.pictures.sizeBytes.1', 'a picture of no byte', withPictures({ sizeBytes: [2 * JPEG.length, 0] })],
     ['header.pictures.sizeBytes.1', 'a JPEG that is none', overviewOf(Buffer.from('not a JPEG'))],
     ['header.pictures.sizeBytes.0', 'a WebP that is none', withPictures({ type: 'image/webp' })],
+    [
+      'header.pictures.sizeBytes.1',
+      'a JPEG that takes a gigabyte when it is decoded',
+      overviewOf(jpegOf(16_383, 16_383)),
+    ],
+    ['header.pictures.sizeBytes.1', 'a JPEG that is turned', overviewOf(jpegOf(54, 96))],
+    [
+      'header.pictures.sizeBytes.0',
+      'a larger WebP',
+      overviewWith(headerOf([webpOf(97, 54)], 'image/webp'), [webpOf(97, 54)]),
+    ],
     ['header.activity.everySeconds', 'another distance', withActivity({ everySeconds: 2 })],
     ['header.activity.values', 'no base64', withActivity({ values: 'AB=C' })],
     ['header.activity.values', '100,001 values', withActivity({ values: Buffer.alloc(100_001).toString('base64') })],

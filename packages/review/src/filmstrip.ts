@@ -2,6 +2,7 @@
 import type { OverviewPictures } from '@proctoring-recordings/exam-client';
 import { make } from './dom.ts';
 import { type Lane, type Line, pieceAt } from './line.ts';
+import { pictureSize } from './picture-size.ts';
 import type { LaneView } from './review.ts';
 
 export interface Strip {
@@ -13,6 +14,8 @@ export interface Strip {
 /** Decoded pictures of one overview, by their index: a strip is drawn again whenever its place changes its size. */
 const decoded = new WeakMap<OverviewPictures, Map<number, Promise<ImageBitmap>>>();
 const drawings = new WeakMap<HTMLCanvasElement, number>();
+/** A recording may have pictures that are one pixel wide. */
+const NARROWEST_PX = 8;
 /** A picture is shown for a moment that is no further from its own. */
 const NEAR_SECONDS = 30;
 
@@ -69,7 +72,7 @@ function placesOf(width: number, height: number, { line, lane, overviewOf }: Str
   for (const piece of lane.pieces) {
     const pictures = overviewOf(piece.recording.recordingId)?.pictures;
     if (!pictures || pictures.items.length === 0) continue;
-    const slot = (height * pictures.width) / pictures.height;
+    const slot = Math.max(NARROWEST_PX, (height * pictures.width) / pictures.height);
     const [from, to] = [piece.fromMs, piece.toMs].map((ms) => (ms - line.fromMs) / msPerPixel) as [number, number];
     for (let x = from; x < to; x += slot) {
       const atMs = line.fromMs + (x + slot / 2) * msPerPixel;
@@ -88,13 +91,15 @@ export function nearest({ items }: Pick<OverviewPictures, 'items'>, wantedSecond
   return wantedSeconds - before <= next - wantedSeconds ? after - 1 : after;
 }
 
-/** Undefined where the browser cannot decode it. */
+/** Undefined where the browser cannot decode it, or where it is not as small as its overview says. */
 async function decode(pictures: OverviewPictures, index: number): Promise<ImageBitmap | undefined> {
   const own = decoded.get(pictures) ?? new Map<number, Promise<ImageBitmap>>();
   decoded.set(pictures, own);
+  const { type, width, height } = pictures;
   const bytes = pictures.items[index]?.bytes;
-  if (!bytes) return undefined;
-  const image = own.get(index) ?? createImageBitmap(new Blob([bytes], { type: pictures.type }));
+  const size = bytes && pictureSize(type, bytes);
+  if (!bytes || size?.width !== width || size.height !== height) return undefined;
+  const image = own.get(index) ?? createImageBitmap(new Blob([bytes], { type }));
   own.set(index, image);
   return image.catch(() => undefined);
 }

@@ -10,7 +10,10 @@ export interface Piece {
   readonly toMs: number;
   /** Which position of its media was recorded when. */
   readonly clock: MediaClock;
-  /** Its client reported no timeline: it begins when it was created, as far as is known. */
+  readonly gaps: Timeline['gaps'];
+  /**
+   * Its client reported no timeline, or one by a clock that was wrong: it begins when it was created, as far as is known.
+   */
   readonly isEstimated: boolean;
 }
 
@@ -61,6 +64,9 @@ const KINDS: readonly RecordingKind[] = ['webcam', 'screen', 'audio'];
 const OVERLAP_MS = 2_000;
 /** Recordings of one attempt never begin or end at the same moment. */
 const UNEQUAL_ENDS_MS = 3_000;
+/** A client without a connection records on, and creates the recording when it has one again. */
+const MAX_BEFORE_CREATION_MS = 86_400_000;
+const MAX_CLOCK_SKEW_MS = 300_000;
 const NO_TIME = { fromMs: 0, toMs: 0, startMs: 0 };
 /** Shorter than anybody would notice. */
 const SHORT_MS = 500;
@@ -104,11 +110,30 @@ export function playableFrom({ lanes }: Pick<Line, 'lanes'>, atMs: number): numb
 }
 
 function pieceOf(recording: ReviewRecording, durationSeconds: number | undefined): Piece {
-  const { timeline } = recording;
+  const { timeline, createdAt } = recording;
+  const isRight = timeline !== null && isPossible(timeline, recording);
   const known = timeline ?? estimatedTimeline(recording, durationSeconds);
-  const fromMs = Date.parse(known.startedAt);
-  const clock = new MediaClock(known);
-  return { recording, clock, fromMs, toMs: Date.parse(known.endedAt), isEstimated: timeline === null };
+  const { startedAt, endedAt, gaps, anchors } = isRight || !timeline ? known : movedTo(createdAt, timeline);
+  const clock = new MediaClock({ startedAt, endedAt, gaps, ...(anchors && { anchors }) });
+  return { recording, clock, gaps, fromMs: Date.parse(startedAt), toMs: Date.parse(endedAt), isEstimated: !isRight };
+}
+
+/** Whether its client's clock can have been right. */
+function isPossible({ startedAt, endedAt }: Timeline, { createdAt, storedAt }: ReviewRecording): boolean {
+  const isEarly = Date.parse(startedAt) < Date.parse(createdAt) - MAX_BEFORE_CREATION_MS;
+  return !isEarly && Date.parse(endedAt) <= Date.parse(storedAt ?? endedAt) + MAX_CLOCK_SKEW_MS;
+}
+
+/** The same, beginning at another time. */
+function movedTo(startedAt: string, timeline: Timeline): Timeline {
+  const byMs = Date.parse(startedAt) - Date.parse(timeline.startedAt);
+  const moved = (time: string) => new Date(Date.parse(time) + byMs).toISOString();
+  return {
+    startedAt,
+    endedAt: moved(timeline.endedAt),
+    gaps: timeline.gaps.map(({ from, to, reason }) => ({ from: moved(from), to: moved(to), reason })),
+    ...(timeline.anchors && { anchors: timeline.anchors.map((anchor) => ({ ...anchor, at: moved(anchor.at) })) }),
+  };
 }
 
 function estimatedTimeline({ createdAt, storedAt }: ReviewRecording, seconds: number | undefined): Timeline {
@@ -139,10 +164,10 @@ function marksOf(lane: Lane, whole: { readonly fromMs: number; readonly toMs: nu
     marks.push({ kind, lane, fromMs, toMs, reason });
   let before: Piece | undefined;
   for (const piece of lane.pieces) {
-    const { fromMs, toMs, recording } = piece;
+    const { fromMs, toMs, gaps, recording } = piece;
     const sinceMs = before ? before.toMs : whole.fromMs;
     if (fromMs - sinceMs > (before ? SHORT_MS : UNEQUAL_ENDS_MS)) add('not-recorded', sinceMs, fromMs);
-    for (const { from, to, reason } of recording.timeline?.gaps ?? []) {
+    for (const { from, to, reason } of gaps) {
       if (Date.parse(to) - Date.parse(from) >= SHORT_MS) add('gap', Date.parse(from), Date.parse(to), reason);
     }
     if (recording.truncated) add('truncated', toMs, toMs);

@@ -28,14 +28,24 @@ export class Links {
     return requested;
   }
 
-  async #request(recordingId: string): Promise<Link> {
-    try {
-      const link = await this.#service.link(recordingId, this.#reason, this.#links.has(recordingId));
-      this.#links.set(recordingId, link);
-      return link;
-    } finally {
-      this.#requested.delete(recordingId);
-    }
+  /** The recording may not be shown any longer: what was requested before is not used again. */
+  forget(recordingId: string): void {
+    this.#links.delete(recordingId);
+    this.#requested.delete(recordingId);
+  }
+
+  #request(recordingId: string): Promise<Link> {
+    const isLatest = () => this.#requested.get(recordingId) === request;
+    const request = this.#service
+      .link(recordingId, this.#reason, this.#links.has(recordingId))
+      .then((link) => {
+        if (isLatest()) this.#links.set(recordingId, link);
+        return link;
+      })
+      .finally(() => {
+        if (isLatest()) this.#requested.delete(recordingId);
+      });
+    return request;
   }
 }
 

@@ -9,7 +9,8 @@ const LOAD_WITHIN_MS = 30_000;
 export class Overviews {
   readonly #onLoaded: () => void;
   readonly #loaded = new Map<string, Overview>();
-  readonly #isLoading = new Set<string>();
+  /** By the ids of recordings: what ends the load. */
+  readonly #loading = new Map<string, AbortController>();
 
   constructor(onLoaded: () => void) {
     this.#onLoaded = onLoaded;
@@ -21,24 +22,32 @@ export class Overviews {
 
   /** Loads it once. One that cannot be loaded, or read, is tried again with the next link: it is an aid, and no evidence. */
   async load(recordingId: string, { overviewUrl }: Link): Promise<void> {
-    if (!overviewUrl || this.#loaded.has(recordingId) || this.#isLoading.has(recordingId)) return;
-    this.#isLoading.add(recordingId);
+    if (!overviewUrl || this.#loaded.has(recordingId) || this.#loading.has(recordingId)) return;
+    const over = new AbortController();
+    this.#loading.set(recordingId, over);
     try {
-      const response = await fetch(overviewUrl, { signal: AbortSignal.timeout(LOAD_WITHIN_MS) });
+      const signal = AbortSignal.any([over.signal, AbortSignal.timeout(LOAD_WITHIN_MS)]);
+      const response = await fetch(overviewUrl, { signal });
       if (!response.ok) return;
       const bytes = new Uint8Array(await response.arrayBuffer());
-      if (bytes.length > MAX_BYTES) return;
+      if (bytes.length > MAX_BYTES || over.signal.aborted) return;
       this.#loaded.set(recordingId, readOverview(bytes));
       this.#onLoaded();
     } catch {
       // The player does without.
     } finally {
-      this.#isLoading.delete(recordingId);
+      if (this.#loading.get(recordingId) === over) this.#loading.delete(recordingId);
     }
   }
 
   /** A recording that may not be shown any longer takes its pictures with it. */
   forget(recordingId: string): void {
+    this.#loading.get(recordingId)?.abort();
+    this.#loading.delete(recordingId);
     if (this.#loaded.delete(recordingId)) this.#onLoaded();
+  }
+
+  close(): void {
+    for (const over of this.#loading.values()) over.abort();
   }
 }

@@ -100,6 +100,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #skipsStill = false;
   #isChangeNoted = false;
   #isDeletableTold = false;
+  #isAsking = false;
   /** Those of all lanes, as they were told last. */
   #states = '';
   readonly #ended = new Set<string>();
@@ -107,7 +108,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   constructor(options: ReviewOptions) {
     super();
-    this.#service = new ReviewService(options);
+    this.#service = new ReviewService(options, this.#over.signal);
     this.#links = new Links(this.#service, options.reason ?? '');
     this.ready = this.#begin(options.startAt);
     this.ready.catch(() => {});
@@ -255,6 +256,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     this.#isPlaying = false;
     clearInterval(this.#timer);
     for (const track of this.#tracks.values()) track.close();
+    this.#overviews.close();
   }
 
   async #begin(startAt: Date | undefined): Promise<void> {
@@ -354,9 +356,12 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   /** Was a recording restricted, deleted, or stored meanwhile? While nobody sees the page, nobody is told. */
   async #askAgain(): Promise<void> {
-    if (document.visibilityState === 'hidden' || this.#over.signal.aborted || this.#timer === undefined) return;
+    const isSeen = document.visibilityState !== 'hidden';
+    if (!isSeen || this.#isAsking || this.#over.signal.aborted || this.#timer === undefined) return;
     this.#tellDeletable();
+    this.#isAsking = true;
     const recordings = await this.#service.recordings().catch(() => undefined);
+    this.#isAsking = false;
     if (!recordings || this.#over.signal.aborted) return;
     const before = this.#recordings;
     this.#recordings = byId(recordings);
@@ -372,6 +377,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     if (now && !now.restricted) return void this.#ended.delete(recordingId);
     if (this.#ended.has(recordingId)) return;
     this.#ended.add(recordingId);
+    this.#links.forget(recordingId);
     this.#overviews.forget(recordingId);
     const gone = now ? undefined : await this.#service.gone(recordingId);
     this.emit('ended', { recordingId, why: now ? 'restricted' : 'deleted', gone });

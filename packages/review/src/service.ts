@@ -70,15 +70,23 @@ interface Answer {
 
 const CALL_WITHIN_MS = 30_000;
 const PAGE_SIZE = 100;
+/** More than an attempt has recordings. */
+const MAX_PAGES = 100;
+/** A link with less left when it comes was measured by two clocks. It is used, and replaced when it fails. */
+const SHORTEST_LIFE_MS = 3_000;
+const ASSUMED_LIFE_MS = 5 * 60_000;
 
 export class ReviewService {
   readonly #options: ServiceOptions;
+  readonly #signal: AbortSignal;
   readonly #recordings: string;
   /** How much the clock of the service is ahead of this browser's. */
   #aheadMs = 0;
 
-  constructor(options: ServiceOptions) {
+  /** `signal` ends all calls. */
+  constructor(options: ServiceOptions, signal: AbortSignal) {
     this.#options = options;
+    this.#signal = signal;
     const [exam, attempt] = [options.exam, options.attempt].map(encodeURIComponent);
     this.#recordings = `${options.service.replace(/\/+$/, '')}/v1/exams/${exam}/attempts/${attempt}/recordings`;
   }
@@ -91,7 +99,9 @@ export class ReviewService {
   /** All recordings of the attempt, those that are still being uploaded too. @throws ReviewError */
   async recordings(): Promise<ReviewRecording[]> {
     const all: ReviewRecording[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    let cursor: string | null = '';
+    for (let pages = 0; cursor !== null; pages += 1) {
+      if (pages === MAX_PAGES) throw notOfTheService();
       const query = `?limit=${PAGE_SIZE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
       const { body } = await this.#call('GET', query);
       const page = body as { items?: ReviewRecording[]; nextCursor?: string | null };
@@ -109,7 +119,9 @@ export class ReviewService {
     const { url, expiresAt, overviewUrl = null } = body as Partial<Link> & { readonly expiresAt?: string };
     if (typeof url !== 'string' || expiresAt === undefined) throw notOfTheService();
     const issuedAtMs = Date.now();
-    return { url, overviewUrl, issuedAtMs, expiresAtMs: issuedAtMs + Date.parse(expiresAt) - atMs };
+    const lifeMs = Date.parse(expiresAt) - atMs;
+    const expiresAtMs = issuedAtMs + (lifeMs >= SHORTEST_LIFE_MS ? lifeMs : ASSUMED_LIFE_MS);
+    return { url, overviewUrl, issuedAtMs, expiresAtMs };
   }
 
   /** Undefined where it is not deleted, as far as is known. */
@@ -133,13 +145,15 @@ export class ReviewService {
   }
 
   async #send(method: string, path: string, body?: object): Promise<Answer> {
+    if (this.#signal.aborted) throw new ReviewError('unreachable', 'The review is closed.');
     const authorization = `Bearer ${await this.#token()}`;
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(CALL_WITHIN_MS)]);
     try {
       const response = await fetch(this.#recordings + path, {
         method,
         headers: { authorization, ...(body && { 'content-type': 'application/json' }) },
         ...(body && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(CALL_WITHIN_MS),
+        signal,
         cache: 'no-store',
       });
       const date = Date.parse(response.headers.get('date') ?? '');

@@ -40,6 +40,17 @@ export function stillOfAll({ lanes }: Pick<Line, 'lanes'>, of: (lane: Lane) => r
   return without({ fromMs: from, toMs: to }, moving).filter(({ fromMs, toMs }) => toMs - fromMs >= STILL_FOR_MS);
 }
 
+/** Stretches in the order in which they begin, where those that are less than `apartMs` apart are one. */
+export function joined(stretches: readonly Stretch[], apartMs: number): Stretch[] {
+  const all: Stretch[] = [];
+  for (const { fromMs, toMs } of stretches) {
+    const last = all.at(-1);
+    if (last && fromMs - last.toMs < apartMs) all[all.length - 1] = { ...last, toMs: Math.max(last.toMs, toMs) };
+    else all.push({ fromMs, toMs });
+  }
+  return all;
+}
+
 /** What is left of a stretch without those. */
 function without(whole: Stretch, others: readonly Stretch[]): Stretch[] {
   const left: Stretch[] = [];

@@ -3,10 +3,13 @@ import { make, setAttribute, setText } from './dom.ts';
 import { drawPicture, drawStrip } from './filmstrip.ts';
 import type { Lane } from './line.ts';
 import type { LaneView, Review } from './review.ts';
+import { joined } from './still.ts';
 import type { Words } from './words.ts';
 
 /** Of one lane: more would lie upon each other. */
 const MAX_DRAWN_MARKS = 1_000;
+/** Of the line: less than a pixel. */
+const NARROWEST_SHARE = 1 / 2_000;
 
 interface Row {
   readonly element: HTMLElement;
@@ -127,9 +130,10 @@ export class Timeline {
       element.style.inlineSize = `${this.#share(toMs) - this.#share(fromMs)}%`;
       return element;
     };
+    const apartMs = (line.toMs - line.fromMs) * NARROWEST_SHARE;
     return [
-      ...lane.pieces.map(({ fromMs, toMs }) => span('recorded', fromMs, toMs)),
-      ...still.map(({ fromMs, toMs }) => span('still', fromMs, toMs, words.texts.still)),
+      ...joined(lane.pieces, apartMs).map(({ fromMs, toMs }) => span('recorded', fromMs, toMs)),
+      ...joined(still, apartMs).map(({ fromMs, toMs }) => span('still', fromMs, toMs, words.texts.still)),
       ...line.marks
         .filter((mark) => mark.lane.id === lane.id)
         .slice(0, MAX_DRAWN_MARKS)

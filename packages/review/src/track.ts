@@ -37,7 +37,11 @@ const STUCK_AFTER_MS = 5_000;
 const LOADS_WITHIN_MS = 20_000;
 /** Media that fail over so many fresh links are broken, if the store responds. */
 const MAX_FAILURES = 4;
+/** MediaError.MEDIA_ERR_DECODE. */
+const CANNOT_BE_DECODED = 3;
 const RESPONDS_WITHIN_MS = 10_000;
+/** Media that are broken at one moment are tried again this far from it, then twice as far, and so on. */
+const TRIED_AGAIN_AFTER_MS = 10_000;
 /** Refusals that say what has become of the recording. */
 const ENDS: Record<string, TrackState> = {
   'recording-restricted': 'restricted',
@@ -63,9 +67,11 @@ export class Track {
   #isOpening = false;
   #tryAtMs = 0;
   #failures = 0;
-  /** The one that was counted last. */
-  #failed: Media | undefined;
+  /** Those that were counted. */
+  readonly #failed = new WeakSet<Media>();
   #stuckSinceMs: number | undefined;
+  /** Where on the line media were broken last, and how far from there they are tried again. */
+  #broken: { readonly atMs: number; readonly withinMs: number } | undefined;
   #course: Course = { atMs: 0, speed: 1, isMoving: false };
   #isHeard = false;
   #volume = 1;
@@ -145,6 +151,9 @@ export class Track {
       this.#rest(course);
       return;
     }
+    this.#passBroken(piece);
+    // The element knows of it before its event comes.
+    for (const media of [this.#current, this.#next]) if (media?.hasFailed) this.#countFailure(media);
     if (this.#next?.hasFailed) this.#giveUpNext();
     else if (this.#next && Date.now() > this.#nextSinceMs + LOADS_WITHIN_MS) this.#giveUpSlow(this.#next);
     const isReplaced = !isOf(this.#current, piece) || this.#current?.hasFailed;
@@ -159,6 +168,7 @@ export class Track {
 
   /** Loads again, at once, what was given up. */
   retry(): void {
+    this.#broken = undefined;
     this.#failures = 0;
     this.#tryAtMs = 0;
     for (const [recordingId, state] of this.#states) {
@@ -239,6 +249,16 @@ export class Track {
     }
   }
 
+  /** What cannot be decoded at one moment may be whole at others: one more try is enough to know. */
+  #passBroken({ recording }: Piece): void {
+    const { atMs = 0, withinMs = 0 } = this.#broken ?? {};
+    const isAway = this.#broken !== undefined && Math.abs(this.#course.atMs - atMs) >= withinMs;
+    if (!isAway || this.#states.get(recording.recordingId) !== 'broken') return;
+    this.#states.delete(recording.recordingId);
+    this.#failures = MAX_FAILURES - 1;
+    this.#tryAtMs = 0;
+  }
+
   /** A store that never answers keeps neither the lane nor the line waiting. */
   #giveUpSlow(media: Media): void {
     this.#giveUpNext();
@@ -252,13 +272,23 @@ export class Track {
     this.#next = undefined;
   }
 
-  /** After many failures it is the media, if the store responds: an element says the same of both. */
-  #countFailure({ piece, link }: Media): void {
-    this.#failures += 1;
+  /** After many failures it is the media, if the store responds: an element says the same of both. Counts each once. */
+  #countFailure(media: Media): void {
+    if (this.#failed.has(media)) return;
+    this.#failed.add(media);
+    const { piece, link, video } = media;
+    // What came and cannot be decoded will hardly be better over another link.
+    this.#failures += video.error?.code === CANNOT_BE_DECODED ? MAX_FAILURES / 2 : 1;
     this.#waitBeforeNext();
     if (this.#failures < MAX_FAILURES) return;
     this.#states.set(piece.recording.recordingId, 'unreachable');
-    void responds(link.url).then((isReached) => isReached && !this.#isClosed && this.#end(piece, 'broken'));
+    void responds(link.url).then((isReached) => isReached && !this.#isClosed && this.#break(piece));
+  }
+
+  #break(piece: Piece): void {
+    const withinMs = this.#broken ? 2 * this.#broken.withinMs : TRIED_AGAIN_AFTER_MS;
+    this.#broken = { atMs: this.#course.atMs, withinMs };
+    this.#end(piece, 'broken');
   }
 
   #waitBeforeNext(): void {
@@ -267,13 +297,12 @@ export class Track {
 
   #noteMedia(media: Media): void {
     const { durationSeconds, piece } = media;
-    if (media.hasFailed && this.#failed !== media) {
-      this.#failed = media;
-      this.#countFailure(media);
-    }
+    if (media.hasFailed) this.#countFailure(media);
     if (durationSeconds !== undefined) this.#events.onDuration(piece.recording.recordingId, durationSeconds);
-    if (media.hasPicture && media.isReady) {
+    // Its first picture, from the beginning of the file, does not count.
+    if (!media.hasFailed && media.isInStep(this.#course)) {
       this.#failures = 0;
+      this.#broken = undefined;
       if (!this.#isEnded(piece.recording.recordingId)) this.#states.delete(piece.recording.recordingId);
     }
     this.#events.onChange();

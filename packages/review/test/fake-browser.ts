@@ -9,6 +9,9 @@ export type OnExpiry = 'errs' | 'hangs';
 export interface FakeBrowser {
   recordings: ReviewRecording[];
   linkLifeMs: number;
+  /** How much the clock of the service is ahead; and whether its responses say so. */
+  aheadMs: number;
+  tellsDate: boolean;
   seekMs: number;
   onExpiry: OnExpiry;
   /** `away`: nothing can be reached. `damaged`: it serves what no browser can play. */
@@ -18,6 +21,15 @@ export interface FakeBrowser {
   /** The media of a recording run faster than the clock by this factor. */
   readonly pace: Map<string, number>;
   readonly durations: Map<string, number>;
+  /** Positions, in seconds, from which to which the media of a recording cannot be decoded. */
+  readonly damage: Map<string, { readonly from: number; readonly to: number }>;
+  /** What the store has beside the media, and how long it takes to send it. */
+  readonly overviews: Map<string, Uint8Array<ArrayBuffer>>;
+  overviewMs: number;
+  /** How long the service takes to list the recordings. */
+  listMs: number;
+  /** Of each page of the recordings. */
+  nextCursor: string | null;
   /** What the service answers instead; by method and what follows `/recordings` in the path. */
   refuse: (call: string) => { status: number; body: object } | 'unreachable' | undefined;
   /** Every call of the service. */
@@ -47,7 +59,7 @@ export class FakeVideo extends EventTarget {
   paused = true;
   seeking = false;
   readyState = 0;
-  error: Error | null = null;
+  error: { readonly code: number } | null = null;
   readonly #world: FakeBrowser;
   readonly #linkEndsMs: (url: string) => number;
   #src = '';
@@ -136,6 +148,18 @@ export class FakeVideo extends EventTarget {
     if (this.paused || this.seeking || this.readyState < READY.HAVE_FUTURE_DATA) return;
     const pace = this.#world.pace.get(this.recordingId) ?? 1;
     this.#seconds = Math.min(this.duration, this.#seconds + (elapsedMs / 1000) * this.#rate * pace);
+    if (this.#isDamaged) this.#fail(3);
+  }
+
+  get #isDamaged(): boolean {
+    const { from, to } = this.#world.damage.get(this.recordingId) ?? { from: 1, to: 0 };
+    return this.#seconds >= from && this.#seconds < to;
+  }
+
+  #fail(code: number): void {
+    if (this.error) return;
+    this.error = { code };
+    setTimeout(() => this.dispatchEvent(new Event('error')), 0);
   }
 
   #fetch(ms: number, then: () => void): void {
@@ -145,10 +169,9 @@ export class FakeVideo extends EventTarget {
       const { store, onExpiry } = this.#world;
       const isServed = Date.now() < this.#linkEndsMs(url);
       if (this.#world.hanging.has(this.recordingId)) return;
-      if (isServed && store === 'serves') return then();
+      if (isServed && store === 'serves') return this.#isDamaged ? this.#fail(3) : then();
       if (!isServed && onExpiry === 'hangs') return;
-      this.error = new Error('403');
-      this.dispatchEvent(new Event('error'));
+      this.#fail(4);
     }, ms);
   }
 }
@@ -170,12 +193,19 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
   const world: FakeBrowser = {
     recordings,
     linkLifeMs: 600_000,
+    aheadMs: 0,
+    tellsDate: true,
     seekMs: 80,
     onExpiry: 'errs',
     store: 'serves',
     hanging: new Set(),
     pace: new Map(),
     durations: new Map(),
+    damage: new Map(),
+    overviews: new Map(),
+    overviewMs: 100,
+    listMs: 0,
+    nextCursor: null,
     refuse: () => undefined,
     calls: [],
     links: [],
@@ -198,26 +228,40 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
     document,
     HTMLMediaElement: READY,
     addEventListener: () => {},
-    fetch: async (input: string, init?: RequestInit) => respond(world, ends, input, init),
+    fetch: async (input: string, init?: RequestInit) => {
+      init?.signal?.throwIfAborted();
+      return respond(world, ends, input, init);
+    },
   });
   return world;
 }
 
-function respond(world: FakeBrowser, ends: Map<string, number>, input: string, init?: RequestInit): Response {
+async function respond(
+  world: FakeBrowser,
+  ends: Map<string, number>,
+  input: string,
+  init?: RequestInit,
+): Promise<Response> {
   if (input.startsWith('http://store.test')) {
     if (world.store === 'away') throw new TypeError('Failed to fetch');
-    return new Response('');
+    const [, recordingId = '', object] = new URL(input).pathname.split('/');
+    if (object !== 'overview') return new Response('');
+    await new Promise((resolve) => setTimeout(resolve, world.overviewMs));
+    return new Response(world.overviews.get(recordingId));
   }
   const [, path = ''] = input.split('/recordings');
   const call = `${init?.method} ${path.replace(/\?.*/, '')}`;
   world.calls.push(call);
   const refusal = world.refuse(call);
   if (refusal === 'unreachable') throw new TypeError('Failed to fetch');
-  const headers = { date: new Date().toUTCString() };
+  const headers: Record<string, string> = world.tellsDate
+    ? { date: new Date(Date.now() + world.aheadMs).toUTCString() }
+    : {};
   if (refusal) return Response.json(refusal.body, { status: refusal.status, headers });
   const [, recordingId = ''] = /^\/(\w+)/.exec(path) ?? [];
   if (call.startsWith('POST')) return issue(world, ends, recordingId, init?.body as string, headers);
-  return Response.json({ items: world.recordings, nextCursor: null }, { headers });
+  if (world.listMs > 0) await new Promise((resolve) => setTimeout(resolve, world.listMs));
+  return Response.json({ items: world.recordings, nextCursor: world.nextCursor }, { headers });
 }
 
 function issue(
@@ -233,6 +277,7 @@ function issue(
   ends.set(url, endsMs);
   const atSeconds = (Date.now() - START_MS) / 1000;
   world.links.push({ recordingId, reason: said.reason, isRenewal: said.renewal === true, atSeconds });
-  const link = { url, expiresAt: new Date(endsMs).toISOString(), overviewUrl: null };
+  const overviewUrl = world.overviews.has(recordingId) ? `http://store.test/${recordingId}/overview` : null;
+  const link = { url, expiresAt: new Date(endsMs + world.aheadMs).toISOString(), overviewUrl };
   return Response.json(link, { status: 201, headers });
 }

@@ -107,3 +107,32 @@ test('where one lane has a hole and another has not, the line stops for neither'
   const line = lineOf([recordingOf('w', 'webcam'), recordingOf('s', 'screen', { from: 20, to: 40 })], NONE);
   expect(playableFrom(line, at(5))).toBe(at(5));
 });
+
+test('a recording whose client had a wrong clock is moved to where it was created, with all that it reports', () => {
+  const yearsAgo = -2 * 365 * 86_400;
+  const given = {
+    startedAt: iso(yearsAgo),
+    endedAt: iso(yearsAgo + 60),
+    gaps: [{ from: iso(yearsAgo + 20), to: iso(yearsAgo + 30), reason: 'paused' }],
+    anchors: [
+      { at: iso(yearsAgo), mediaSeconds: 0 },
+      { at: iso(yearsAgo + 60), mediaSeconds: 50 },
+    ],
+  };
+  const recordings = [
+    recordingOf('w', 'webcam', { createdAt: iso(1), timeline: given }),
+    recordingOf('s', 'screen', { timeline: { startedAt: iso(0), endedAt: '9999-01-01T00:00:00Z' } }),
+  ];
+  const { lanes, fromMs } = lineOf(recordings.slice(0, 1), NONE);
+  const [piece] = lanes[0]?.pieces ?? [];
+  expect([fromMs, piece?.fromMs, piece?.toMs]).toEqual([at(1), at(1), at(61)]);
+  expect(piece?.isEstimated).toBe(true);
+  expect(piece?.clock.secondsAt(at(61))).toBe(50);
+  expect(marksOf(...recordings.slice(0, 1))).toEqual([['webcam gap paused', 21, 31]]);
+  expect(lineOf(recordings, NONE).lanes[1]?.pieces[0]?.isEstimated).toBe(true);
+});
+
+test('a recording that began a day before it was created, for want of a connection, stays where its client says', () => {
+  const { lanes } = lineOf([recordingOf('w', 'webcam', { createdAt: iso(86_000), storedAt: iso(90_000) })], NONE);
+  expect(lanes[0]?.pieces[0]).toMatchObject({ fromMs: at(0), isEstimated: false });
+});

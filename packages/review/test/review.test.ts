@@ -1,5 +1,6 @@
 // A review on a virtual clock: everything in step, links that never run out, and what becomes of recordings meanwhile.
 import { afterEach, expect, test } from '@jest/globals';
+import { writeOverview } from '../../exam-client/test/own-parts.ts';
 import { openReview, type Review, type ReviewEvents } from '../src/review.ts';
 import { type FakeBrowser, openBrowser } from './fake-browser.ts';
 import { at, iso, recordingOf } from './recordings.ts';
@@ -294,6 +295,88 @@ test('media that fail although the store responds cannot be played, and no furth
   review.retry();
   await browser.pass(5);
   expect(review.lanes.map(({ state }) => state)).toEqual(['playable']);
+});
+
+test('media that are damaged at one moment are played before it and after it, and cost few links', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], ({ damage }) => damage.set('w', { from: 100, to: 105 }));
+  review.seek(at(90));
+  review.play();
+  await browser.pass(14);
+  expect(review.lanes[0]?.state).not.toBe('playable');
+  await browser.pass(26);
+  expect(review.lanes[0]?.state).toBe('playable');
+  expect(position()).toBeGreaterThan(110);
+  expect(browser.links.length).toBeLessThan(6);
+  review.seek(at(95));
+  await browser.pass(3);
+  expect(review.lanes[0]?.state).toBe('playable');
+});
+
+test('media that are damaged everywhere are tried again ever more seldom', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], ({ damage }) => damage.set('w', { from: 0, to: 3_600 }));
+  review.play();
+  await browser.pass(1_800);
+  expect(review.lanes[0]?.state).toBe('broken');
+  expect(browser.links.length).toBeLessThan(15);
+});
+
+test.each([-3_600_000, 3_600_000])(
+  'where the responses have no date and the clock of the service is %d ms ahead, links are used until they end',
+  async (aheadMs) => {
+    await open(THREE(), (world) => {
+      world.aheadMs = aheadMs;
+      world.tellsDate = false;
+    });
+    review.play();
+    await browser.pass(1_800);
+    expect(position()).toBeGreaterThan(1_780);
+    expect(browser.links.filter(({ recordingId }) => recordingId === 's').length).toBeLessThan(12);
+  },
+);
+
+test('a list of recordings without an end is refused', async () => {
+  browser = openBrowser(THREE());
+  browser.nextCursor = 'again';
+  review = openReview({ service: 'http://service.test', exam: 'math', attempt: 'a1', getToken: () => 'token' });
+  await expect(review.ready).rejects.toMatchObject({ code: 'unreachable' });
+  expect(browser.calls.length).toBeLessThanOrEqual(100);
+});
+
+test('closed in the middle of a list, it asks for no further page', async () => {
+  browser = openBrowser(THREE());
+  browser.nextCursor = 'again';
+  let calls = 0;
+  browser.refuse = () => {
+    calls += 1;
+    if (calls === 3) review.close();
+    return undefined;
+  };
+  review = openReview({ service: 'http://service.test', exam: 'math', attempt: 'a1', getToken: () => 'token' });
+  await expect(review.ready).rejects.toMatchObject({ code: 'unreachable' });
+  expect(calls).toBe(3);
+});
+
+test('while a list is on its way, no other is requested', async () => {
+  await open(THREE());
+  browser.listMs = 25_000;
+  browser.calls.length = 0;
+  await browser.pass(60);
+  expect(browser.calls.filter((call) => call === 'GET ').length).toBeLessThanOrEqual(3);
+});
+
+test('pictures that arrive after a restriction are not kept, nor loaded over a link from before it', async () => {
+  const overview = writeOverview({ pictures: null, activity: new Uint8Array(60) });
+  await open([recordingOf('w', 'webcam', HOUR), recordingOf('s', 'screen', HOUR)], (world) => {
+    world.overviews.set('w', overview).set('s', overview);
+    world.overviewMs = 15_000;
+  });
+  browser.recordings = [recordingOf('w', 'webcam', { ...HOUR, restricted: true }), recordingOf('s', 'screen', HOUR)];
+  browser.refuse = (call) =>
+    call === 'POST /w/playback-links' ? { status: 403, body: { code: 'recording-restricted' } } : undefined;
+  await browser.pass(60);
+  const [camera, screen] = review.lanes;
+  expect(screen?.overviewOf('s')?.activity).toHaveLength(60);
+  expect(camera?.overviewOf('w')).toBeUndefined();
 });
 
 test('a service that refuses the token is asked again seldom, and the words differ from those of a dead line', async () => {

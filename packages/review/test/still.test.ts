@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import type { Overview } from '@proctoring-recordings/exam-client';
 import { type Lane, lineOf } from '../src/line.ts';
-import { type Stretch, stillOf, stillOfAll } from '../src/still.ts';
+import { joined, type Stretch, stillOf, stillOfAll } from '../src/still.ts';
 import { at, recordingOf } from './recordings.ts';
 
 const MOVING = 200;
@@ -49,5 +49,15 @@ test('a lane whose activity is not known may have changed', () => {
   expect(seconds(stillOfAll(line, still))).toEqual([
     [0, 10],
     [50, 60],
+  ]);
+});
+
+test('stretches that are drawn closer than a pixel are one', () => {
+  const many = Array.from({ length: 50_000 }, (_, index) => ({ fromMs: 10 * index, toMs: 10 * index + 5 }));
+  expect(joined(many, 250)).toEqual([{ fromMs: 0, toMs: 499_995 }]);
+  const apart = [many[0], { fromMs: 400, toMs: 500 }, { fromMs: 450, toMs: 470 }] as Stretch[];
+  expect(joined(apart, 250)).toEqual([
+    { fromMs: 0, toMs: 5 },
+    { fromMs: 400, toMs: 500 },
   ]);
 });
