@@ -57,8 +57,11 @@ export interface Line {
   readonly uploading: readonly ReviewRecording[];
   /** Content that no player knows: it can be downloaded only. */
   readonly unplayable: readonly ReviewRecording[];
+  /** In further lanes than a browser can play at once. */
+  readonly beside: readonly ReviewRecording[];
 }
 
+const MAX_LANES_OF_A_KIND = 4;
 const KINDS: readonly RecordingKind[] = ['webcam', 'screen', 'audio'];
 /** Two recordings of which one continues the other share their last moments. */
 const OVERLAP_MS = 2_000;
@@ -78,7 +81,9 @@ export function lineOf(recordings: readonly ReviewRecording[], durations: Readon
   const pieces = playable
     .map((recording) => pieceOf(recording, durations.get(recording.recordingId)))
     .sort((a, b) => a.fromMs - b.fromMs);
-  const lanes = KINDS.flatMap((kind) => lanesOf(kind, pieces));
+  const all = KINDS.flatMap((kind) => lanesOf(kind, pieces));
+  const lanes = all.filter(({ number }) => number <= MAX_LANES_OF_A_KIND);
+  const beside = all.filter((lane) => !lanes.includes(lane));
   const fromMs = Math.min(...pieces.map((piece) => piece.fromMs));
   const toMs = Math.max(...pieces.map((piece) => piece.toMs));
   const first = pieces.filter((piece) => piece.fromMs - fromMs <= UNEQUAL_ENDS_MS);
@@ -88,6 +93,7 @@ export function lineOf(recordings: readonly ReviewRecording[], durations: Readon
     marks: lanes.flatMap((lane) => marksOf(lane, { fromMs, toMs })).sort((a, b) => a.fromMs - b.fromMs),
     uploading: recordings.filter(({ state }) => state === 'uploading'),
     unplayable: stored.filter(({ container }) => container === 'unrecognized'),
+    beside: beside.flatMap((lane) => lane.pieces.map(({ recording }) => recording)),
   };
 }
 

@@ -4,6 +4,7 @@ import { make, setAttribute, setText } from './dom.ts';
 import { press } from './keys.ts';
 import { linkTo } from './moment-link.ts';
 import type { Review } from './review.ts';
+import type { RecordingKind } from './service.ts';
 import { Stage } from './stage.ts';
 import { Timeline } from './timeline.ts';
 import type { Words } from './words.ts';
@@ -71,6 +72,7 @@ export class Player {
     review.ready.then(
       () => {
         this.#isReady = true;
+        this.#say('');
         this.#draw();
       },
       () => {},
@@ -89,10 +91,7 @@ export class Player {
       this.#stage.update(this.#words);
     });
     review.addEventListener('deletable', () => this.#say(this.#words.texts.deletable));
-    review.addEventListener('failed', ({ detail: { error } }) => {
-      const { texts } = this.#words;
-      this.#say(`${texts.failed} ${texts.failedCodes[error.code] ?? error.message}`);
-    });
+    review.addEventListener('failed', ({ detail: { error } }) => this.#say(this.#words.failure(error)));
     review.addEventListener('skipped', ({ detail: { fromMs, toMs, why } }) => {
       const { texts } = this.#words;
       const length = this.#words.length(toMs - fromMs);
@@ -170,13 +169,16 @@ export class Player {
   #drawNotes(): void {
     const { texts } = this.#words;
     const { line, deletableFromMs } = this.review;
-    const names = (recordings: readonly { readonly kind: 'webcam' | 'screen' | 'audio' }[]) =>
-      recordings.map(({ kind }) => texts[kind]).join(', ');
+    const names = (recordings: readonly { readonly kind: RecordingKind }[]) => {
+      const counts = Map.groupBy(recordings, ({ kind }) => kind);
+      return [...counts].map(([kind, { length }]) => this.#words.count(texts[kind], length)).join(', ');
+    };
     const notes = [
       deletableFromMs === undefined ? '' : texts.until(this.#words.day(deletableFromMs)),
       line.lanes.some(({ pieces }) => pieces.some(({ isEstimated }) => isEstimated)) ? texts.estimated : '',
       line.uploading.length > 0 ? texts.uploading(names(line.uploading)) : '',
       line.unplayable.length > 0 ? texts.unplayable(names(line.unplayable)) : '',
+      line.beside.length > 0 ? texts.beside(names(line.beside)) : '',
     ];
     this.#notes.replaceChildren(...notes.filter(Boolean).map((note) => make('p', {}, note)));
   }

@@ -43,6 +43,7 @@ export interface ReviewEvents {
   ended: { readonly recordingId: string; readonly why: 'restricted' | 'deleted'; readonly gone: Gone | undefined };
   /** From now on the recordings may be deleted at any moment. */
   deletable: undefined;
+  /** The recordings cannot be listed. With the code `unreachable` it is tried again until they can. */
   failed: { readonly error: ReviewError };
 }
 
@@ -54,6 +55,7 @@ const HELD_TICK_MS = 10;
 const START_WITHIN_MS = 500;
 /** How often the service is asked whether a recording was restricted or deleted. */
 const ASK_EVERY_MS = 10_000;
+const LIST_AGAIN_AFTER_MS = 1_000;
 /** A stall as short as this is made up for by playing faster. */
 const UNNOTICED_STALL_MS = 150;
 /** The line follows the leading media no further than this: beyond, they are out of step, and not the line. */
@@ -101,6 +103,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #isChangeNoted = false;
   #isDeletableTold = false;
   #isAsking = false;
+  #endPause = () => {};
   /** Those of all lanes, as they were told last. */
   #states = '';
   readonly #ended = new Set<string>();
@@ -245,6 +248,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   /** Loads again, at once, what could not be loaded. */
   retry(): void {
+    this.#endPause();
     for (const track of this.#tracks.values()) track.retry();
     this.#tick();
     void this.#askAgain();
@@ -253,21 +257,49 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   /** Safe to repeat. */
   close(): void {
     this.#over.abort();
+    this.#endPause();
     this.#isPlaying = false;
     clearInterval(this.#timer);
     for (const track of this.#tracks.values()) track.close();
     this.#overviews.close();
   }
 
+  /** @throws ReviewError */
   async #begin(startAt: Date | undefined): Promise<void> {
     try {
-      this.#recordings = byId(await this.#service.recordings());
+      this.#recordings = byId(await this.#list());
+      if (!this.#over.signal.aborted) this.#show(startAt);
     } catch (error) {
       const known = error instanceof ReviewError ? error : new ReviewError('unexpected', String(error));
-      this.emit('failed', { error: known });
+      if (!this.#over.signal.aborted) this.emit('failed', { error: known });
       throw known;
     }
-    if (this.#over.signal.aborted) return;
+  }
+
+  /** Tried again while the service does not respond. */
+  async #list(): Promise<ReviewRecording[]> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.#service.recordings();
+      } catch (error) {
+        const isPassing = error instanceof ReviewError && error.code === 'unreachable';
+        if (!isPassing || this.#over.signal.aborted) throw error;
+        if (failures === 0) this.emit('failed', { error });
+        await this.#pauseBeforeList(Math.min(ASK_EVERY_MS, LIST_AGAIN_AFTER_MS * 2 ** failures));
+      }
+    }
+  }
+
+  /** `retry` ends it, and so does `close`. */
+  async #pauseBeforeList(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#endPause = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+
+  #show(startAt: Date | undefined): void {
     for (const { recordingId, restricted } of this.#recordings.values()) if (restricted) this.#ended.add(recordingId);
     this.#draw();
     const startMs = startAt?.getTime() ?? Number.NaN;

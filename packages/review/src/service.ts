@@ -47,11 +47,14 @@ export interface Gone {
 /** A refusal of the service, with the code of its problem; `unreachable` without a response of the service. */
 export class ReviewError extends Error {
   readonly code: string;
+  /** How long the service asks to wait. */
+  readonly retryAfterMs: number;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, retryAfterMs = 0) {
     super(message);
     this.name = 'ReviewError';
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -64,6 +67,8 @@ interface Problem {
 interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** Of the header `Retry-After`. */
+  readonly retryAfterMs: number;
   /** The time of the service when it responded. */
   readonly atMs: number;
 }
@@ -101,10 +106,10 @@ export class ReviewService {
     const all: ReviewRecording[] = [];
     let cursor: string | null = '';
     for (let pages = 0; cursor !== null; pages += 1) {
-      if (pages === MAX_PAGES) throw notOfTheService();
+      if (pages === MAX_PAGES) throw new ReviewError('unexpected', 'The list of the recordings does not end.');
       const query = `?limit=${PAGE_SIZE}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
       const { body } = await this.#call('GET', query);
-      const page = body as { items?: ReviewRecording[]; nextCursor?: string | null };
+      const page = (body ?? {}) as { items?: ReviewRecording[]; nextCursor?: string | null };
       if (!Array.isArray(page.items)) throw notOfTheService();
       all.push(...page.items);
       cursor = page.nextCursor ?? null;
@@ -116,7 +121,7 @@ export class ReviewService {
   async link(recordingId: string, reason: string, isRenewal: boolean): Promise<Link> {
     const said = { ...(reason && { reason }), ...(isRenewal && { renewal: true }) };
     const { body, atMs } = await this.#call('POST', `/${recordingId}/playback-links`, said);
-    const { url, expiresAt, overviewUrl = null } = body as Partial<Link> & { readonly expiresAt?: string };
+    const { url, expiresAt, overviewUrl = null } = (body ?? {}) as Partial<Link> & { readonly expiresAt?: string };
     if (typeof url !== 'string' || expiresAt === undefined) throw notOfTheService();
     const issuedAtMs = Date.now();
     const lifeMs = Date.parse(expiresAt) - atMs;
@@ -141,6 +146,7 @@ export class ReviewService {
     throw new ReviewError(
       answer.status >= 500 ? 'unreachable' : code,
       detail ?? `The service responded with ${answer.status}.`,
+      answer.retryAfterMs,
     );
   }
 
@@ -159,7 +165,8 @@ export class ReviewService {
       const date = Date.parse(response.headers.get('date') ?? '');
       const atMs = Number.isNaN(date) ? Date.now() : date;
       this.#aheadMs = atMs - Date.now();
-      return { status: response.status, body: await response.json().catch(() => undefined), atMs };
+      const retryAfterMs = 1000 * (Number(response.headers.get('retry-after')) || 0);
+      return { status: response.status, body: await response.json().catch(() => undefined), retryAfterMs, atMs };
     } catch (error) {
       throw new ReviewError('unreachable', String(error));
     }

@@ -14,6 +14,9 @@ interface Figure {
   readonly enlarge: HTMLButtonElement;
 }
 
+/** States that another try may end, and time alone not soon. */
+const LOADED_BY_HAND: ReadonlySet<TrackState> = new Set<TrackState>(['broken', 'limited', 'refused']);
+
 export class Stage {
   readonly element: HTMLElement = make('div', { part: 'stage', class: 'stage' });
   readonly #review: Review;
@@ -53,7 +56,7 @@ export class Stage {
       setText(figure.caption, name);
       setText(figure.again, words.texts.again);
       figure.veil.hidden = !isVeiled && said === '';
-      figure.again.hidden = state !== 'broken' && state !== 'refused';
+      figure.again.hidden = !LOADED_BY_HAND.has(state);
       setName(figure.enlarge, words.texts.enlarge(name));
       setAttribute(figure.enlarge, 'aria-pressed', String(this.#large === lane.id));
       figure.enlarge.hidden = lanes.length < 2;
@@ -100,6 +103,7 @@ function veilOf(state: TrackState, { texts }: Words): string {
     restricted: texts.laneRestricted,
     deleted: texts.laneDeleted,
     unreachable: texts.laneUnreachable,
+    limited: texts.laneLimited,
     refused: texts.laneRefused,
     broken: texts.laneBroken,
   };

@@ -6,7 +6,8 @@ import { type Link, ReviewError, type ReviewRecording } from './service.ts';
 
 /**
  * `nothing`: the lane has nothing at this moment. `unreachable`: the service or the store does not respond, and is tried
- * again. `refused`: the service refuses the token. `broken`: the media cannot be played.
+ * again. `limited`: the service gives no more links for now. `refused`: it refuses the token. `broken`: the media cannot be
+ * played.
  */
 export type TrackState =
   | 'nothing'
@@ -15,6 +16,7 @@ export type TrackState =
   | 'restricted'
   | 'deleted'
   | 'unreachable'
+  | 'limited'
   | 'refused'
   | 'broken';
 
@@ -43,14 +45,20 @@ const RESPONDS_WITHIN_MS = 10_000;
 /** Media that are broken at one moment are tried again this far from it, then twice as far, and so on. */
 const TRIED_AGAIN_AFTER_MS = 10_000;
 /** Refusals that say what has become of the recording. */
-const ENDS: Record<string, TrackState> = {
-  'recording-restricted': 'restricted',
-  'recording-deleted': 'deleted',
-  'recording-expired': 'deleted',
-  'recording-not-found': 'deleted',
-};
+const ENDS: ReadonlyMap<string, TrackState> = new Map([
+  ['recording-restricted', 'restricted'],
+  ['recording-deleted', 'deleted'],
+  ['recording-expired', 'deleted'],
+  ['recording-not-found', 'deleted'],
+]);
+/** Those after which a recording is loaded again. Any other refusal is one of the token. */
+const PASSES: ReadonlyMap<string, TrackState> = new Map([
+  ['unreachable', 'unreachable'],
+  ['rate-limited', 'limited'],
+  ['daily-limit', 'limited'],
+]);
 /** States in which a recording is loaded again. */
-const PASSING: ReadonlySet<TrackState> = new Set<TrackState>(['unreachable', 'refused']);
+const PASSING: ReadonlySet<TrackState> = new Set<TrackState>(['unreachable', 'limited', 'refused']);
 
 export class Track {
   /** Contains what is shown. */
@@ -216,6 +224,8 @@ export class Track {
     const known = this.#states.get(piece.recording.recordingId);
     const mayOpen = known === undefined || PASSING.has(known);
     if (!mayOpen || this.#isOpening || this.#isClosed || Date.now() < this.#tryAtMs) return;
+    // Nobody sees it, and nobody hears it.
+    if (document.visibilityState === 'hidden' && !this.#course.isMoving) return;
     this.#isOpening = true;
     void this.#load(piece, isRenewal).finally(() => {
       this.#isOpening = false;
@@ -230,7 +240,7 @@ export class Track {
       if (this.#isClosed || this.#isEnded(recordingId)) return;
       this.#events.onLink(recordingId, link);
       // A link is no sign yet that the store responds.
-      if (this.#states.get(recordingId) === 'refused') this.#states.delete(recordingId);
+      if (this.#states.get(recordingId) !== 'unreachable') this.#states.delete(recordingId);
       this.#stuckSinceMs = undefined;
       this.#next?.close();
       const media = new Media(piece, link, () => this.#noteMedia(media));
@@ -240,12 +250,12 @@ export class Track {
       if (!this.#current) this.#promote();
     } catch (error) {
       if (this.#isClosed) return;
-      const code = error instanceof ReviewError ? error.code : 'unreachable';
-      const ended = ENDS[code];
+      const { code, retryAfterMs } = error instanceof ReviewError ? error : { code: 'unreachable', retryAfterMs: 0 };
+      const ended = ENDS.get(code);
       if (ended) return this.#end(piece, ended);
-      this.#states.set(recordingId, code === 'unreachable' ? 'unreachable' : 'refused');
+      this.#states.set(recordingId, PASSES.get(code) ?? 'refused');
       this.#failures += 1;
-      this.#waitBeforeNext();
+      this.#waitBeforeNext(retryAfterMs);
     }
   }
 
@@ -291,8 +301,10 @@ export class Track {
     this.#end(piece, 'broken');
   }
 
-  #waitBeforeNext(): void {
-    this.#tryAtMs = Date.now() + Math.min(MAX_RETRY_AFTER_MS, RETRY_AFTER_MS * 2 ** Math.min(10, this.#failures - 1));
+  /** At least `askedMs`. */
+  #waitBeforeNext(askedMs = 0): void {
+    const waitMs = Math.min(MAX_RETRY_AFTER_MS, RETRY_AFTER_MS * 2 ** Math.min(10, this.#failures - 1));
+    this.#tryAtMs = Date.now() + Math.max(askedMs, waitMs);
   }
 
   #noteMedia(media: Media): void {

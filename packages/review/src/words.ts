@@ -1,9 +1,13 @@
 // The language of the player, and how it writes times and lengths.
 import type { Lane, Mark } from './line.ts';
+import type { ReviewError } from './service.ts';
 import { en, type Texts } from './texts/en.ts';
 import { nl } from './texts/nl.ts';
 
-const LANGUAGES: Record<string, Texts> = { en, nl };
+const LANGUAGES: ReadonlyMap<string, Texts> = new Map([
+  ['en', en],
+  ['nl', nl],
+]);
 
 export class Words {
   readonly language: string;
@@ -14,8 +18,8 @@ export class Words {
   /** @param wanted a language tag such as `nl-BE`; English where it is not spoken */
   constructor(wanted: string) {
     const [language = ''] = wanted.toLowerCase().split('-');
-    this.texts = LANGUAGES[language] ?? en;
-    this.language = LANGUAGES[language] ? language : 'en';
+    this.texts = LANGUAGES.get(language) ?? en;
+    this.language = LANGUAGES.has(language) ? language : 'en';
     const region = [wanted, ...navigator.languages].find((tag) => tag.toLowerCase().startsWith(`${this.language}-`));
     this.#locale = region ?? (this.language === 'en' ? 'en-GB' : this.language);
   }
@@ -60,8 +64,20 @@ export class Words {
     return number === 1 ? this.texts[kind] : this.texts.numbered(this.texts[kind], this.number(number));
   }
 
-  reason(reason: string | undefined): string {
-    return this.texts.reasonsOfGaps[reason ?? ''] ?? this.texts.otherReason;
+  reason(reason = ''): string {
+    const { reasonsOfGaps, otherReason } = this.texts;
+    return (Object.hasOwn(reasonsOfGaps, reason) && reasonsOfGaps[reason]) || otherReason;
+  }
+
+  /** `Camera`, or `Camera (3)`. */
+  count(name: string, count: number): string {
+    return count === 1 ? name : `${name} (${this.number(count)})`;
+  }
+
+  /** Why the recordings cannot be read. */
+  failure({ code, message }: ReviewError): string {
+    const { failed, failedCodes } = this.texts;
+    return `${failed} ${(Object.hasOwn(failedCodes, code) && failedCodes[code]) || message}`;
   }
 
   mark({ kind, lane, fromMs, toMs, reason }: Mark, lineFromMs: number): string {

@@ -31,7 +31,7 @@ export interface FakeBrowser {
   /** Of each page of the recordings. */
   nextCursor: string | null;
   /** What the service answers instead; by method and what follows `/recordings` in the path. */
-  refuse: (call: string) => { status: number; body: object } | 'unreachable' | undefined;
+  refuse: (call: string) => { status: number; body: object; retryAfter?: number } | 'unreachable' | undefined;
   /** Every call of the service. */
   readonly calls: string[];
   /** Every link: of which recording, why, and when it was issued, in seconds. */
@@ -257,6 +257,7 @@ async function respond(
   const headers: Record<string, string> = world.tellsDate
     ? { date: new Date(Date.now() + world.aheadMs).toUTCString() }
     : {};
+  if (refusal?.retryAfter) headers['retry-after'] = String(refusal.retryAfter);
   if (refusal) return Response.json(refusal.body, { status: refusal.status, headers });
   const [, recordingId = ''] = /^\/(\w+)/.exec(path) ?? [];
   if (call.startsWith('POST')) return issue(world, ends, recordingId, init?.body as string, headers);

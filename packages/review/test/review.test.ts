@@ -338,8 +338,82 @@ test('a list of recordings without an end is refused', async () => {
   browser = openBrowser(THREE());
   browser.nextCursor = 'again';
   review = openReview({ service: 'http://service.test', exam: 'math', attempt: 'a1', getToken: () => 'token' });
-  await expect(review.ready).rejects.toMatchObject({ code: 'unreachable' });
+  await expect(review.ready).rejects.toMatchObject({ code: 'unexpected' });
   expect(browser.calls.length).toBeLessThanOrEqual(100);
+});
+
+test('while the service does not respond the list is tried again, which is told once, and then all is shown', async () => {
+  browser = openBrowser(THREE());
+  browser.refuse = () => 'unreachable';
+  review = openReview({ service: 'http://service.test', exam: 'math', attempt: 'a1', getToken: () => 'token' });
+  const failed = gather('failed');
+  await browser.pass(60);
+  expect(failed.map(({ error }) => error.code)).toEqual(['unreachable']);
+  expect(browser.calls.length).toBeLessThan(15);
+  browser.refuse = () => undefined;
+  review.retry();
+  await browser.pass(1);
+  await review.ready;
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+});
+
+test.each<[string, object]>([
+  ['an error page', { page: '<h1>Oops</h1>' }],
+  ['a timeline that is none', { items: [{ ...recordingOf('w', 'webcam'), timeline: { startedAt: iso(0) } }] }],
+])('a service that responds with %s is told', async (_, body) => {
+  browser = openBrowser([]);
+  browser.refuse = () => ({ status: 200, body });
+  review = openReview({ service: 'http://service.test', exam: 'math', attempt: 'a1', getToken: () => 'token' });
+  const failed = gather('failed');
+  await browser.pass(1);
+  expect(failed).toHaveLength(1);
+});
+
+test('where there were too many links, it is said so, and tried again when the service says', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], (world) => {
+    world.refuse = (call) =>
+      call.startsWith('POST') ? { status: 429, body: { code: 'daily-limit' }, retryAfter: 600 } : undefined;
+  });
+  expect(review.lanes.map(({ state }) => state)).toEqual(['limited']);
+  browser.calls.length = 0;
+  await browser.pass(590);
+  expect(browser.calls.filter((call) => call.startsWith('POST'))).toEqual([]);
+  browser.refuse = () => undefined;
+  review.play();
+  await browser.pass(15);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable']);
+});
+
+test('while it is paused in a page that nobody sees, what failed is not requested again', async () => {
+  await open(THREE(), (world) => {
+    world.store = 'away';
+  });
+  browser.document.visibilityState = 'hidden';
+  await browser.pass(60);
+  browser.calls.length = 0;
+  await browser.pass(3_600);
+  expect(browser.calls).toEqual([]);
+  browser.store = 'serves';
+  browser.document.visibilityState = 'visible';
+  await browser.pass(5);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+});
+
+test('a thousand recordings of the same time are not played at once, and the others are named', async () => {
+  await open(Array.from({ length: 1_000 }, (_, index) => recordingOf(`w${index}`, 'webcam', HOUR)));
+  expect(review.lanes).toHaveLength(4);
+  expect(review.line.beside).toHaveLength(996);
+  review.play();
+  await browser.pass(20);
+  expect(browser.videos.filter(({ isOpen }) => isOpen)).toHaveLength(4);
+  expect(browser.links.length).toBeLessThan(10);
+});
+
+test('a code that is a name of every object is one of the token', async () => {
+  await open([recordingOf('w', 'webcam', HOUR)], (world) => {
+    world.refuse = (call) => (call.startsWith('POST') ? { status: 403, body: { code: 'constructor' } } : undefined);
+  });
+  expect(review.lanes.map(({ state }) => state)).toEqual(['refused']);
 });
 
 test('closed in the middle of a list, it asks for no further page', async () => {

@@ -46,6 +46,7 @@ export const en = {
   laneRestricted: 'The privacy desk has restricted this recording. It may not be played.',
   laneDeleted: 'This recording is deleted.',
   laneUnreachable: 'The recording cannot be reached. It is tried again by itself.',
+  laneLimited: 'You have opened this recording too often for now. It is tried again by itself.',
   laneRefused: 'Your access has ended. Sign in again, then load the recording again.',
   laneBroken: 'This browser cannot play the recording.',
   again: 'Load again',
@@ -56,12 +57,15 @@ export const en = {
     `${lane}, ${at}: ${length} without recording (${reason})`,
   markNotRecorded: (lane: string, at: string, length: string) => `${lane}, ${at}: not recorded for ${length}`,
   markTruncated: (lane: string, at: string) => `${lane}, ${at}: the recording breaks off; its end did not arrive`,
-  still: 'Nothing changes here',
+  still: 'By the measurement of the exam client nothing changes here',
   skippedHole: (length: string) => `Skipped ${length} in which nothing was recorded.`,
-  skippedStill: (length: string) => `Skipped ${length} in which nothing changed.`,
+  skippedStill: (length: string) =>
+    `Skipped ${length} in which nothing changed, by the measurement of the exam client.`,
   estimated: 'The exam client did not report when this was recorded: its place on the line is an estimate.',
   uploading: (count: string) => `Still being uploaded: ${count}. It appears here when it is stored.`,
   unplayable: (count: string) => `Cannot be played, only downloaded: ${count}.`,
+  beside: (count: string) =>
+    `Not shown, because more ran at the same time than can be played: ${count}. Export them instead.`,
   until: (time: string) => `Watch before ${time}. From then on the recordings may be deleted.`,
   deletable: 'From now on the recordings may be deleted at any moment.',
   endedRestricted: 'The privacy desk has restricted a recording. It may not be played any longer.',
@@ -69,7 +73,7 @@ export const en = {
   at: (time: string) => ` (${time})`,
   failed: 'The recordings cannot be read.',
   failedCodes: {
-    unreachable: 'The service does not respond.',
+    unreachable: 'The service does not respond. It is tried again by itself.',
     'no-token': 'Your access could not be checked. Sign in again.',
   } as Record<string, string>,
   reasonsOfGaps: {

@@ -47,6 +47,7 @@ export const nl: Texts = {
   laneRestricted: 'De privacydesk heeft deze opname beperkt. Ze mag niet worden afgespeeld.',
   laneDeleted: 'Deze opname is verwijderd.',
   laneUnreachable: 'De opname is niet bereikbaar. Er wordt vanzelf opnieuw geprobeerd.',
+  laneLimited: 'U hebt deze opname voorlopig te vaak geopend. Dit wordt vanzelf opnieuw geprobeerd.',
   laneRefused: 'Uw toegang is verlopen. Log opnieuw in en laad de opname daarna opnieuw.',
   laneBroken: 'Deze browser kan de opname niet afspelen.',
   again: 'Opnieuw laden',
@@ -56,12 +57,14 @@ export const nl: Texts = {
   markGap: (lane, at, length, reason) => `${lane}, ${at}: ${length} zonder opname (${reason})`,
   markNotRecorded: (lane, at, length) => `${lane}, ${at}: ${length} niet opgenomen`,
   markTruncated: (lane, at) => `${lane}, ${at}: de opname breekt af; het einde is niet aangekomen`,
-  still: 'Hier verandert niets',
+  still: 'Volgens de meting van de examenclient verandert hier niets',
   skippedHole: (length) => `${length} overgeslagen waarin niets is opgenomen.`,
-  skippedStill: (length) => `${length} overgeslagen waarin niets veranderde.`,
+  skippedStill: (length) => `${length} overgeslagen waarin volgens de meting van de examenclient niets veranderde.`,
   estimated: 'De tentamenclient heeft niet gemeld wanneer dit is opgenomen: de plaats op de tijdlijn is een schatting.',
   uploading: (count) => `Wordt nog geüpload: ${count}. Het verschijnt hier zodra het is opgeslagen.`,
   unplayable: (count) => `Kan niet worden afgespeeld, alleen gedownload: ${count}.`,
+  beside: (count) =>
+    `Niet getoond, omdat er meer tegelijk liepen dan er kunnen worden afgespeeld: ${count}. Exporteer ze in plaats daarvan.`,
   until: (time) => `Kijk vóór ${time}. Vanaf dan kunnen de opnamen worden verwijderd.`,
   deletable: 'Vanaf nu kunnen de opnamen elk moment worden verwijderd.',
   endedRestricted: 'De privacydesk heeft een opname beperkt. Ze mag niet langer worden afgespeeld.',
@@ -69,7 +72,7 @@ export const nl: Texts = {
   at: (time) => ` (${time})`,
   failed: 'De opnamen kunnen niet worden gelezen.',
   failedCodes: {
-    unreachable: 'De dienst antwoordt niet.',
+    unreachable: 'De dienst antwoordt niet. Dit wordt vanzelf opnieuw geprobeerd.',
     'no-token': 'Uw toegang kon niet worden gecontroleerd. Log opnieuw in.',
   },
   reasonsOfGaps: {
