@@ -19,7 +19,7 @@ const MAX_REPAIRS = 3;
 const MAX_FOLLOWING = 99;
 
 /** So long at most a completion waits for the overview of its recording. */
-const OVERVIEW_WITHIN_MS = 20_000;
+const OVERVIEW_WITHIN_MS = 8_000;
 
 const slots = new Slots(PARTS_AT_ONCE);
 

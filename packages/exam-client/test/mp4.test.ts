@@ -52,6 +52,18 @@ function fragment({ at, frames, isKeyframe = true, flags = 0x20000 }: Fragment):
 const film = (seconds: number, from = 0) =>
   Array.from({ length: seconds }, (_, at) => fragment({ at: from + at, frames: 10, isKeyframe: at % 5 === 0 }));
 
+test('a damaged count of frames is read as far as there are frames', () => {
+  const damaged = (flags: number, ofEach: number) => {
+    const run = box('trun', uints(flags, 4_000_000_000, ...Array.from({ length: ofEach * 3 }, () => 3_000)));
+    return box('moof', box('traf', box('tfhd', uints(0, 2)), box('tfdt', zeros(4), uints(0)), run));
+  };
+  for (const bytes of [damaged(0x100, 1), damaged(0x300, 2), damaged(0, 0)]) {
+    const index = new MediaIndex();
+    expect(index.push(concat([HEAD, bytes, box('mdat', zeros(90))]))).toBeUndefined();
+    expect(index.state.tracks[2]?.lastMs).toBeLessThan(1e7);
+  }
+});
+
 function headOf(head: Bytes | undefined) {
   const bytes = head ?? new Uint8Array();
   const find = (path: string) => boxes(bytes, path, 0, bytes.length);

@@ -120,7 +120,7 @@ test('without an answer the recording is completed after a while, and the candid
   const { setTimeout } = globalThis;
   const limits: (() => void)[] = [];
   Object.assign(globalThis, {
-    setTimeout: (act: () => void, ms: number) => (ms === 20_000 ? limits.push(act) : setTimeout(act, ms)),
+    setTimeout: (act: () => void, ms: number) => (ms === 8_000 ? limits.push(act) : setTimeout(act, ms)),
   });
   afterThisTest(() => Object.assign(globalThis, { setTimeout }));
   answer = () => new Promise(() => {});

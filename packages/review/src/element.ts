@@ -63,7 +63,8 @@ export class ProctoringReview extends Base {
 
   disconnectedCallback(): void {
     globalThis.removeEventListener('hashchange', this.#toMoment);
-    this.#close();
+    // A page may only move it.
+    queueMicrotask(() => this.isConnected || this.#close());
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {

@@ -1,5 +1,5 @@
 // The playback links of a review: each requested when it is needed, with the reason, and once for all who wait for it.
-import type { Link, ReviewService } from './service.ts';
+import { type Link, msSince, type ReviewService } from './service.ts';
 
 /** A link is renewed when a third of its life is left, and no earlier than this before it expires. */
 const RENEWED_BEFORE_MS = 60_000;
@@ -18,7 +18,7 @@ export class Links {
   /** A link that need not be renewed yet: the one that there is, or a new one. @throws ReviewError */
   async get(recordingId: string): Promise<Link> {
     const link = this.#links.get(recordingId);
-    return link && Date.now() < renewAtMs(link) ? link : this.renew(recordingId);
+    return link && untilRenewalMs(link) > 0 ? link : this.renew(recordingId);
   }
 
   /** A new link, even if the one that there is could still be used. @throws ReviewError */
@@ -49,7 +49,12 @@ export class Links {
   }
 }
 
-/** When to request the next link, by the clock of this browser. */
-export function renewAtMs({ issuedAtMs, expiresAtMs }: Pick<Link, 'issuedAtMs' | 'expiresAtMs'>): number {
-  return expiresAtMs - Math.min(RENEWED_BEFORE_MS, (expiresAtMs - issuedAtMs) / 3);
+/** How long the next link need not be requested; negative afterwards. */
+export function untilRenewalMs(link: Link): number {
+  return link.lifeMs - usedBeforeEndMs(link) - msSince(link.issuedAt);
+}
+
+/** How long a link may still be used when it is renewed. */
+export function usedBeforeEndMs({ lifeMs }: Pick<Link, 'lifeMs'>): number {
+  return Math.min(RENEWED_BEFORE_MS, lifeMs / 3);
 }

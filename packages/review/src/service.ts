@@ -32,9 +32,26 @@ export interface Link {
   readonly url: string;
   /** Pictures and activity of the recording; null where its client sent none. */
   readonly overviewUrl: string | null;
-  /** By the clock of this browser, in milliseconds since the epoch. */
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
+  readonly lifeMs: number;
+  /** When it came. */
+  readonly issuedAt: Instant;
+}
+
+/** By both clocks of this browser: one may be set, and the other may stand still while the computer sleeps. */
+export interface Instant {
+  /** Since the epoch. */
+  readonly wallMs: number;
+  /** Of `performance.now()`. */
+  readonly monotonicMs: number;
+}
+
+export function instant(): Instant {
+  return { wallMs: Date.now(), monotonicMs: performance.now() };
+}
+
+/** By the clock that shows more of it. */
+export function msSince({ wallMs, monotonicMs }: Instant): number {
+  return Math.max(Date.now() - wallMs, performance.now() - monotonicMs);
 }
 
 /** Of a recording that is deleted. */
@@ -74,6 +91,7 @@ interface Answer {
 }
 
 const CALL_WITHIN_MS = 30_000;
+const TOKEN_WITHIN_MS = 15_000;
 const PAGE_SIZE = 100;
 /** More than an attempt has recordings. */
 const MAX_PAGES = 100;
@@ -123,10 +141,9 @@ export class ReviewService {
     const { body, atMs } = await this.#call('POST', `/${recordingId}/playback-links`, said);
     const { url, expiresAt, overviewUrl = null } = (body ?? {}) as Partial<Link> & { readonly expiresAt?: string };
     if (typeof url !== 'string' || expiresAt === undefined) throw notOfTheService();
-    const issuedAtMs = Date.now();
-    const lifeMs = Date.parse(expiresAt) - atMs;
-    const expiresAtMs = issuedAtMs + (lifeMs >= SHORTEST_LIFE_MS ? lifeMs : ASSUMED_LIFE_MS);
-    return { url, overviewUrl, issuedAtMs, expiresAtMs };
+    const leftMs = Date.parse(expiresAt) - atMs;
+    const lifeMs = leftMs >= SHORTEST_LIFE_MS ? leftMs : ASSUMED_LIFE_MS;
+    return { url, overviewUrl, lifeMs, issuedAt: instant() };
   }
 
   /** Undefined where it is not deleted, as far as is known. */
@@ -161,6 +178,8 @@ export class ReviewService {
         ...(body && { body: JSON.stringify(body) }),
         signal,
         cache: 'no-store',
+        // The reason, and the links, are for this service alone.
+        redirect: 'error',
       });
       const date = Date.parse(response.headers.get('date') ?? '');
       const atMs = Number.isNaN(date) ? Date.now() : date;
@@ -173,10 +192,14 @@ export class ReviewService {
   }
 
   async #token(): Promise<string> {
+    const { promise: tooLate, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error('getToken does not answer.')), TOKEN_WITHIN_MS);
     try {
-      return await this.#options.getToken();
+      return await Promise.race([this.#options.getToken(), tooLate]);
     } catch (error) {
       throw new ReviewError('no-token', String(error));
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

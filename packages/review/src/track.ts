@@ -1,6 +1,6 @@
 // Plays one lane: its recordings one after another, over links that are renewed before they expire.
 import { type Lane, type Piece, pieceAt } from './line.ts';
-import { type Links, renewAtMs } from './links.ts';
+import { type Links, untilRenewalMs, usedBeforeEndMs } from './links.ts';
 import { type Course, Media } from './media.ts';
 import { type Link, ReviewError, type ReviewRecording } from './service.ts';
 
@@ -215,9 +215,9 @@ export class Track {
     else this.#stuckSinceMs ??= nowMs;
     if (this.#next) return false;
     if (current.hasFailed) return true;
-    const dueAtMs = renewAtMs(link);
-    if (this.#stuckSinceMs !== undefined) return nowMs > dueAtMs || nowMs > this.#stuckSinceMs + STUCK_AFTER_MS;
-    return isMoving && nowMs > dueAtMs + (isLeading ? LEADER_LATER * (link.expiresAtMs - dueAtMs) : 0);
+    const leftMs = untilRenewalMs(link);
+    if (this.#stuckSinceMs !== undefined) return leftMs < 0 || nowMs > this.#stuckSinceMs + STUCK_AFTER_MS;
+    return isMoving && leftMs < (isLeading ? -LEADER_LATER * usedBeforeEndMs(link) : 0);
   }
 
   #open(piece: Piece, isRenewal = false): void {

@@ -1,5 +1,5 @@
 // A review on a virtual clock: everything in step, links that never run out, and what becomes of recordings meanwhile.
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { writeOverview } from '../../exam-client/test/own-parts.ts';
 import { openReview, type Review, type ReviewEvents } from '../src/review.ts';
 import { type FakeBrowser, openBrowser } from './fake-browser.ts';
@@ -7,6 +7,10 @@ import { at, iso, recordingOf } from './recordings.ts';
 
 let browser: FakeBrowser;
 let review: Review;
+let tokens: () => string | Promise<string>;
+beforeEach(() => {
+  tokens = () => 'token';
+});
 afterEach(() => {
   review.close();
   browser.close();
@@ -28,7 +32,7 @@ async function open(recordings: Parameters<typeof openBrowser>[0], change: (brow
     exam: 'math',
     attempt: 'a1',
     reason: 'second assessor',
-    getToken: () => 'token',
+    getToken: () => tokens(),
   });
   await review.ready;
   await browser.pass(1);
@@ -333,6 +337,34 @@ test.each([-3_600_000, 3_600_000])(
     expect(browser.links.filter(({ recordingId }) => recordingId === 's').length).toBeLessThan(12);
   },
 );
+
+test('while the clock of the browser is set back an hour, links are renewed as before', async () => {
+  await open(THREE(), (world) => {
+    world.linkLifeMs = 60_000;
+  });
+  review.play();
+  jest.setSystemTime(Date.now() - 3_600_000);
+  await browser.pass(55);
+  expect(browser.links.filter(({ isRenewal }) => isRenewal).map(({ recordingId }) => recordingId)).toEqual([
+    's',
+    'a',
+    'w',
+  ]);
+});
+
+test('a page that never gives a token keeps the line waiting only for a while', async () => {
+  const recordings = [recordingOf('w', 'webcam', HOUR), recordingOf('s', 'screen', { from: 30, to: 90 })];
+  await open(recordings, (world) => {
+    world.linkLifeMs = 20_000;
+  });
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'nothing']);
+  tokens = () => new Promise(() => {});
+  review.play();
+  await browser.pass(60);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'refused']);
+  await browser.pass(10);
+  expect(position()).toBeGreaterThan(40);
+});
 
 test('a list of recordings without an end is refused', async () => {
   browser = openBrowser(THREE());

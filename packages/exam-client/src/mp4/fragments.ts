@@ -13,6 +13,9 @@ const TRUN = { dataOffset: 0x1, firstFlags: 0x4, duration: 0x100, size: 0x200, f
 /** Of a frame: it is no keyframe. */
 const IS_DEPENDENT = 0x10000;
 
+/** Of frames that have no fields of their own: a fragment lasts seconds. */
+const MAX_EQUAL_FRAMES = 100_000;
+
 /** The frames of one track in one fragment. */
 interface Frames {
   readonly track: number;
@@ -85,14 +88,17 @@ function readFrames(state: IndexState, head: Mp4Head, bytes: Bytes, { payload: f
   let lastTicks = 0;
   let dataAt: number | undefined;
   const each: MeasuredFrame[] = [];
-  for (const { payload } of boxes(bytes, 'trun', from, end)) {
+  for (const { payload, end: runEnd } of boxes(bytes, 'trun', from, end)) {
     const runs = uint(payload);
-    const frames = uint(payload + 4);
     const at = payload + 8;
     const framesAt = at + lengthBefore(TRUN.duration, runs);
+    const frameLength = lengthBefore(0x1000, runs & TRUN.ofFrame);
+    // A count may be damaged.
+    const most = frameLength > 0 ? Math.floor((runEnd - framesAt) / frameLength) : MAX_EQUAL_FRAMES;
+    const frames = Math.min(uint(payload + 4), most);
     if (each.length === 0 && runs & TRUN.dataOffset) dataAt = uint(at);
     for (let index = 0; index < frames; index += 1) {
-      const frameAt = framesAt + index * lengthBefore(0x1000, runs & TRUN.ofFrame);
+      const frameAt = framesAt + index * frameLength;
       const own = (flag: number) => (runs & flag ? uint(frameAt + lengthBefore(flag, runs & TRUN.ofFrame)) : undefined);
       const first = index === 0 && runs & TRUN.firstFlags ? uint(at + lengthBefore(TRUN.firstFlags, runs)) : undefined;
       const isKeyframe = ((first ?? own(TRUN.flags) ?? defaultFlags) & IS_DEPENDENT) === 0;
