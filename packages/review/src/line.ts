@@ -67,8 +67,8 @@ const KINDS: readonly RecordingKind[] = ['webcam', 'screen', 'audio'];
 const OVERLAP_MS = 2_000;
 /** Recordings of one attempt never begin or end at the same moment. */
 const UNEQUAL_ENDS_MS = 3_000;
-/** A client without a connection records on, and creates the recording when it has one again. */
-const MAX_BEFORE_CREATION_MS = 86_400_000;
+/** A client without a connection records on, and creates the recording when its page is open again: days later, perhaps. */
+const MAX_BEFORE_CREATION_MS = 30 * 86_400_000;
 const MAX_CLOCK_SKEW_MS = 300_000;
 const NO_TIME = { fromMs: 0, toMs: 0, startMs: 0 };
 /** Shorter than anybody would notice. */

@@ -1,8 +1,8 @@
 // When the frames of a film were taken: where it begins in the attempt, how its clock drifts, and a pause that is cut out.
 import type { Timeline } from '../../../packages/exam-client/test/own-parts.ts';
 
-/** All films are of one attempt, which began then. */
-export const ATTEMPT_AT_MS = Date.UTC(2026, 5, 1, 9);
+/** All films are of one attempt, which began four hours ago: a player does not believe a time that cannot be. */
+export const ATTEMPT_AT_MS: number = 1000 * Math.floor(Date.now() / 1000) - 4 * 3_600_000;
 
 export interface MediaTime {
   /** Of the media, without what was cut out. */
