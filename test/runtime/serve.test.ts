@@ -289,13 +289,14 @@ describe('a service', () => {
     expect(report).toMatchObject({ dryRun: false, requests: expect.any(Number), ...counts });
     // Recordings that will be deleted unassessed: the sweep wrote an event, and a scrape makes the service look.
     const dueSoon = 'proctoring_due_soon_unassessed';
-    await until(async () => {
-      // The first sweep after the grace period moves the entry of a new recording to its deadline.
-      installation.env.OTEL_TRACES_EXPORTER = 'none';
-      await installation.run('sweep');
-      delete installation.env.OTEL_TRACES_EXPORTER;
-      return (await scrape(installation)).get(dueSoon) === 1;
-    });
+    installation.env.OTEL_TRACES_EXPORTER = 'none';
+    // The first sweep after the grace period moves the entry of a new recording to its deadline.
+    await until(
+      async () => JSON.parse((await installation.run('sweep', '--json')).stdout).dueSoonUnassessed.length === 1,
+    );
+    delete installation.env.OTEL_TRACES_EXPORTER;
+    // The service looks at the first scrape, and then once an hour.
+    await until(async () => (await scrape(installation)).get(dueSoon) === 1);
     expect([...(await scrape(installation)).keys()].filter((name) => name.startsWith('proctoring_sweep_'))).toEqual([]);
     await until(() => receiver.received.some(({ type }) => type === 'recording.due-soon'));
 
