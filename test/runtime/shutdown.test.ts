@@ -68,6 +68,7 @@ describe('the HTTP server', () => {
   });
 
   test('closes the connection that has been idle for longest for a new one above its limit, and none that is in use', async () => {
+    await server.close(0);
     const narrow = await startHttpServer(
       async (request, response) => {
         isHeld = request.url === '/held';
