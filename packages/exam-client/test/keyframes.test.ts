@@ -1,12 +1,14 @@
 // The keyframes of files that real browsers recorded: where they are, and how they are decoded.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import type { Bytes } from '../src/bytes.ts';
+import { type Bytes, concat, uintBytes } from '../src/bytes.ts';
 import type { Keyframe } from '../src/container.ts';
 import { MediaIndex } from '../src/media-index.ts';
 import { mp4Decoding } from '../src/mp4/head.ts';
+import { element, ID, sizeBytes, uintElement } from '../src/webm/ebml.ts';
 import { webmDecoding } from '../src/webm/head.ts';
 import { pieces } from './recorded.ts';
+import { SYNTHETIC_HEAD, SYNTHETIC_TRACKS } from './synthetic-webm.ts';
 
 /** RFC 6386, 9.1: three bytes, then a start code. */
 const isVp8 = (data: Bytes) => Buffer.from(data.subarray(3, 6)).toString('hex') === '9d012a';
@@ -33,6 +35,34 @@ test.each([
   expect(found.length).toBeGreaterThan(0);
   for (const { offset, sizeBytes } of found) expect(isKeyframe(file.slice(offset, offset + sizeBytes))).toBe(true);
   expect(decodings).toEqual(found.map(() => wanted));
+});
+
+test('of VP8 in groups are found by the frame itself: with transparency, Chromium writes groups', () => {
+  const trackEntry = concat([
+    uintElement(ID.trackNumber, 1),
+    uintElement(ID.trackType, 1),
+    element(ID.codecId, new TextEncoder().encode('V_VP8')),
+  ]);
+  const start = SYNTHETIC_HEAD.subarray(0, SYNTHETIC_HEAD.length - SYNTHETIC_TRACKS.length);
+  const group = (ms: number, firstByte: number) =>
+    element(ID.blockGroup, element(ID.block, Uint8Array.of(0x81, 0, ms, 0, firstByte, 1, 2, 3, 4, 5, 6, 7, 8, 9)));
+  const cluster = [uintBytes(ID.cluster), sizeBytes(undefined, 8), uintElement(ID.timestamp, 0)];
+  const file = concat([
+    start,
+    element(ID.tracks, element(ID.trackEntry, trackEntry)),
+    ...cluster,
+    ...[group(0, 0x10), group(40, 0x11), group(80, 0x31), group(120, 0x50)],
+  ]);
+  for (const cuts of [[], Array.from(file, (_, at) => at)]) {
+    const found: Keyframe[] = [];
+    const index = new MediaIndex(undefined, { found: (keyframe) => void found.push(keyframe), read() {} });
+    for (const piece of pieces(file, cuts)) index.push(piece);
+    expect(found.map(({ timeMs, sizeBytes: size }) => [timeMs, size])).toEqual([
+      [0, 10],
+      [120, 10],
+    ]);
+    for (const { offset } of found) expect(file[offset] ?? 1).toBe(found[0]?.offset === offset ? 0x10 : 0x50);
+  }
 });
 
 test.each(['fixtures/firefox-audio.webm', 'fixtures/chromium-audio.mp4'])(

@@ -138,8 +138,8 @@ export async function recordFilm(kind: RecordingKind, url: string): Promise<void
 }
 
 /** A camera that shows the clock, which counts from the first picture that its recorder gets. */
-export async function recordClock(): Promise<void> {
-  session.record('webcam', clockStream());
+export function recordClock(isTransparent: boolean): void {
+  session.record('webcam', clockStream(isTransparent));
 }
 
 export async function recordCamera(options?: RecordOptions, video: MediaTrackConstraints = {}): Promise<void> {

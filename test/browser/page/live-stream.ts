@@ -19,12 +19,12 @@ export async function liveStream(shown: Picture): Promise<MediaStream> {
   return stream;
 }
 
-/** It counts from its beginning, and has no sound. */
-export function clockStream(): MediaStream {
+/** It counts from its beginning, and has no sound. `isTransparent`: as a page that draws its camera into a canvas has it. */
+export function clockStream(isTransparent: boolean): MediaStream {
   const canvas = document.createElement('canvas');
   canvas.width = WIDTH;
   canvas.height = HEIGHT;
-  const context = canvas.getContext('2d', { alpha: false }) as CanvasRenderingContext2D;
+  const context = canvas.getContext('2d', { alpha: isTransparent }) as CanvasRenderingContext2D;
   const small = new OffscreenCanvas(FRAME.width, FRAME.height);
   const luma = new Uint8Array(FRAME.width * FRAME.height);
   const beganMs = performance.now();

@@ -60,17 +60,20 @@ test(
   LIMIT_MS,
 );
 
-test(`in ${LIVE_SECONDS} s of a recorder too`, async () => {
-  await on.tab.start('live');
+test.each([
+  ['opaque', false],
+  ['transparent', true],
+])(`in ${LIVE_SECONDS} s of a recorder of an %s camera too`, async (camera, isTransparent) => {
+  await on.tab.start(camera);
   await on.tab.call('watchOverviews');
-  await on.tab.call('recordClock');
+  await on.tab.call('recordClock', isTransparent);
   await on.tab.call('recorded', LIVE_SECONDS);
   await on.tab.call('finish');
   const times = await clocks();
   // The recorder begins some time after the clock.
   const beganMs = times[0]?.shown?.ms ?? Number.NaN;
   const apart = times.map((time) => apartMs(time, beganMs + 1000 * (time.atSeconds - (times[0]?.atSeconds ?? 0))));
-  say('a recorder', { beganMs, firstAtSeconds: times[0]?.atSeconds, apart });
+  say(`a recorder of an ${camera} camera`, { beganMs, firstAtSeconds: times[0]?.atSeconds, apart });
   expect(times.length).toBeGreaterThanOrEqual(2);
   expect(Math.max(...apart)).toBeLessThan(NEAR_MS);
 });

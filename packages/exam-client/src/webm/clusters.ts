@@ -3,7 +3,7 @@ import { type Bytes, concat, readUint } from '../bytes.ts';
 import { JUMP_BACK_MS, type Keyframe, type Restart } from '../container.ts';
 import { addCue, addFrames, type IndexState, lastMsOf, measureFrame } from '../index-state.ts';
 import { ID, readHeader, vintLength } from './ebml.ts';
-import { ownWebmHead, type WebmHead } from './head.ts';
+import { ownWebmHead, VP8, type WebmHead, webmDecoding } from './head.ts';
 
 /** A block's track, time and flags have at most this length. */
 const BLOCK_HEAD_BYTES = 11;
@@ -117,6 +117,8 @@ function readBlock(state: IndexState, head: WebmHead, bytes: Bytes, { at, end, i
     // Whether a frame of the picture is a keyframe is known only at the end of the group.
     if (!head.isVideo) measureFrame(state, { timeMs, sizeBytes, isKeyframe: false });
     state.group = { ...group, timeMs, isKeyframe: true, ...(head.isVideo && { sizeBytes }) };
+    const isKeyframe = head.isVideo && isVp8Keyframe(bytes[offset]) && webmDecoding(head)?.codec === VP8;
+    if (isKeyframe) onKeyframe({ timeMs, offset, sizeBytes });
     return;
   }
   const isKeyframe = !head.isVideo || ((bytes[at + length + 2] ?? 0) & KEYFRAME_FLAG) !== 0;
@@ -124,6 +126,11 @@ function readBlock(state: IndexState, head: WebmHead, bytes: Bytes, { at, end, i
   if (!isKeyframe) return;
   addClusterCue(state, timeMs);
   if (head.isVideo) onKeyframe({ timeMs, offset, sizeBytes });
+}
+
+/** By its first byte (RFC 6386, 9.1). */
+function isVp8Keyframe(first = 1): boolean {
+  return (first & 1) === 0;
 }
 
 /** One cue for each cluster: a player reads on from its beginning. */

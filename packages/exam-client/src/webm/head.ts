@@ -8,8 +8,9 @@ const SEGMENT_HEADER: Bytes = concat([uintBytes(ID.segment), sizeBytes(undefined
 const SEEK_POSITION_LENGTH = 4;
 const VIDEO = 1;
 const NANOSECONDS_PER_MS = 1_000_000;
+export const VP8 = 'vp8';
 /** As decoders name them, by their names in WebM: those that need no description. */
-const CODECS: Readonly<Record<string, string>> = { V_VP8: 'vp8', V_VP9: VP9 };
+const CODECS: Readonly<Record<string, string>> = { V_VP8: VP8, V_VP9: VP9 };
 
 /** Plain data: it is kept in IndexedDB. */
 export interface WebmHead {
