@@ -61,7 +61,8 @@ export const en = {
   skippedHole: (length: string) => `Skipped ${length} in which nothing was recorded.`,
   skippedStill: (length: string) =>
     `Skipped ${length} in which the picture hardly changed, by the measurement of the exam client.`,
-  estimated: 'The exam client did not report when this was recorded: its place on the line is an estimate.',
+  estimated:
+    'The exam client did not report when this was recorded, or its clock was wrong: its place on the line is an estimate.',
   uploading: (count: string) => `Still being uploaded: ${count}. It appears here when it is stored.`,
   unplayable: (count: string) => `Cannot be played, only downloaded: ${count}.`,
   beside: (count: string) =>

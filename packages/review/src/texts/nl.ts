@@ -57,11 +57,12 @@ export const nl: Texts = {
   markGap: (lane, at, length, reason) => `${lane}, ${at}: ${length} zonder opname (${reason})`,
   markNotRecorded: (lane, at, length) => `${lane}, ${at}: ${length} niet opgenomen`,
   markTruncated: (lane, at) => `${lane}, ${at}: de opname breekt af; het einde is niet aangekomen`,
-  still: 'Volgens de meting van de examenclient verandert het beeld hier nauwelijks',
+  still: 'Volgens de meting van de tentamenclient verandert het beeld hier nauwelijks',
   skippedHole: (length) => `${length} overgeslagen waarin niets is opgenomen.`,
   skippedStill: (length) =>
-    `${length} overgeslagen waarin volgens de meting van de examenclient het beeld nauwelijks veranderde.`,
-  estimated: 'De tentamenclient heeft niet gemeld wanneer dit is opgenomen: de plaats op de tijdlijn is een schatting.',
+    `${length} overgeslagen waarin volgens de meting van de tentamenclient het beeld nauwelijks veranderde.`,
+  estimated:
+    'De tentamenclient heeft niet gemeld wanneer dit is opgenomen, of zijn klok liep fout: de plaats op de tijdlijn is een schatting.',
   uploading: (count) => `Wordt nog geüpload: ${count}. Het verschijnt hier zodra het is opgeslagen.`,
   unplayable: (count) => `Kan niet worden afgespeeld, alleen gedownload: ${count}.`,
   beside: (count) =>
