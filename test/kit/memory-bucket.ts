@@ -107,6 +107,8 @@ export function openMemoryBucket(options: MemoryStoreOptions & { readonly now: (
     store: intercepting(memory, async (call, _, go) => {
       requests.push({ operation: OPERATIONS[call] ?? call.charAt(0).toUpperCase() + call.slice(1) });
       const answer = go();
+      // It may fail before it is awaited.
+      answer.catch(() => {});
       // The call takes effect at once; before its answer comes, other work that is ready runs, as with a network.
       await setImmediate();
       return answer;
