@@ -51,7 +51,10 @@ test('of VP8 in groups are found by the frame itself: with transparency, Chromiu
     start,
     element(ID.tracks, element(ID.trackEntry, trackEntry)),
     ...cluster,
-    ...[group(0, 0x10), group(40, 0x11), group(80, 0x31), group(120, 0x50)],
+    group(0, 0x10),
+    group(40, 0x11),
+    group(80, 0x31),
+    group(120, 0x50),
   ]);
   for (const cuts of [[], Array.from(file, (_, at) => at)]) {
     const found: Keyframe[] = [];
