@@ -66,7 +66,8 @@ function showDeadline(recordings: readonly StoredView[]): void {
   byId('assess-hint', HTMLElement).hidden = isAssessed || first === undefined;
   showText(byId('deadline', HTMLElement), (texts) => {
     if (!first) return texts.reviewNothing;
-    const { deleteBy } = first;
-    return (isAssessed ? texts.deadlineAssessed : texts.deadlineUnassessed)(inFull(deleteBy), fromNow(deleteBy));
+    const { deleteBy, deletableFrom } = first;
+    const deadline = isAssessed ? texts.deadlineAssessed : texts.deadlineUnassessed;
+    return `${deadline(inFull(deleteBy), fromNow(deleteBy))} ${texts.deadlineFrom(inFull(deletableFrom))}`;
   });
 }

@@ -4,6 +4,8 @@ import { nl } from './texts/nl.ts';
 
 export const LANGUAGES = { nl, en } as const;
 export type Language = keyof typeof LANGUAGES;
+/** How times and numbers are written: day before month, and 24 hours, in English too. */
+const LOCALES = { nl: 'nl-NL', en: 'en-GB' } as const satisfies Record<Language, string>;
 export type Text = (texts: Texts) => string;
 
 const KEPT_AS = 'demo-language';
@@ -13,8 +15,8 @@ const labelled = new Map<Element, Text>();
 /** Elements that speak the language of their attribute `lang`. */
 const speaking = new Set<HTMLElement>();
 
-export function currentLanguage(): Language {
-  return language;
+export function currentLocale(): string {
+  return LOCALES[language];
 }
 
 /** In the current language. */
@@ -44,7 +46,7 @@ export function showLabel(element: Element, text: Text): void {
 /** Also when the language changes later. */
 export function followLanguage(element: HTMLElement): void {
   speaking.add(element);
-  element.lang = language;
+  element.lang = currentLocale();
 }
 
 /** A new element with a text. */
@@ -62,7 +64,7 @@ export function setLanguage(chosen: Language): void {
   sessionStorage.setItem(KEPT_AS, chosen);
   document.documentElement.lang = chosen;
   for (const element of speaking) {
-    if (element.isConnected) element.lang = chosen;
+    if (element.isConnected) element.lang = currentLocale();
     else speaking.delete(element);
   }
   document.title = LANGUAGES[chosen].title;

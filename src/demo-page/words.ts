@@ -1,5 +1,5 @@
 // Times, lengths and sizes in words, in the language of the page.
-import { currentLanguage } from './texts.ts';
+import { currentLocale } from './texts.ts';
 
 const MINUTE_MS = 60_000;
 const UNITS = [
@@ -11,18 +11,18 @@ const UNITS = [
 
 /** Such as `Thursday 24 December 2026 at 10:15`. */
 export function inFull(time: string | number): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeStyle: 'short' }).format(new Date(time));
+  return new Intl.DateTimeFormat(currentLocale(), { dateStyle: 'full', timeStyle: 'short' }).format(new Date(time));
 }
 
 /** Such as `24 Dec 2026, 10:15:03`. */
 export function inShort(time: string | number): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time));
+  return new Intl.DateTimeFormat(currentLocale(), { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time));
 }
 
 /** Such as `in 30 days`. */
 export function fromNow(time: string): string {
   const [unit, count] = inLargestUnit(Date.parse(time) - Date.now());
-  return new Intl.RelativeTimeFormat(locale(), { numeric: 'always' }).format(count, unit);
+  return new Intl.RelativeTimeFormat(currentLocale(), { numeric: 'always' }).format(count, unit);
 }
 
 /** Such as `24 hours`. */
@@ -48,7 +48,7 @@ export function onClock(seconds: number): string {
 /** Such as `1.2 MB`. */
 export function inBytes(bytes: number): string {
   const isSmall = bytes < 1_000_000;
-  return new Intl.NumberFormat(locale(), {
+  return new Intl.NumberFormat(currentLocale(), {
     style: 'unit',
     unit: isSmall ? 'kilobyte' : 'megabyte',
     maximumFractionDigits: isSmall ? 0 : 1,
@@ -56,19 +56,14 @@ export function inBytes(bytes: number): string {
 }
 
 export function inDigits(count: number): string {
-  return new Intl.NumberFormat(locale()).format(count);
+  return new Intl.NumberFormat(currentLocale()).format(count);
 }
 
 function counted(count: number, unit: string): string {
-  return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+  return new Intl.NumberFormat(currentLocale(), { style: 'unit', unit, unitDisplay: 'long' }).format(count);
 }
 
 function inLargestUnit(durationMs: number): [(typeof UNITS)[number][0], number] {
   const [unit, unitMs] = UNITS.find(([, ms]) => Math.abs(durationMs) >= ms * 0.99) ?? ['second', 1_000];
   return [unit, Math.round(durationMs / unitMs)];
-}
-
-/** Day before month, and 24 hours, in English too. */
-function locale(): string {
-  return currentLanguage() === 'nl' ? 'nl-NL' : 'en-GB';
 }

@@ -57,6 +57,12 @@ async function bundle(contents: string): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
+/** A sample of a reviewer's page with the service and the attempt of this test in it. */
+function filled(sample: string): string {
+  const [service, exam, id] = ['https://recordings.example', 'math-101', 'attempt-1'];
+  return sample.replace(service, installation.url).replace(exam, 'math').replace(id, attempt);
+}
+
 /** The page's own server. */
 async function startPlatform(): Promise<string> {
   const site = await mkdtemp(join(tmpdir(), 'test-examples-'));
@@ -67,11 +73,11 @@ async function startPlatform(): Promise<string> {
   const bound = () => ({ exam: 'math', attempt, participant: 'p1' });
   const files: Record<string, () => Promise<readonly [string, string]>> = {
     '/exam.html': async () => ['text/html', await readFile(join(EXAMPLES, 'exam.html'), 'utf8')],
-    '/review.html': async () => ['text/html', await readFile(join(EXAMPLES, 'review.html'), 'utf8')],
+    '/review.html': async () => ['text/html', filled(await readFile(join(EXAMPLES, 'review.html'), 'utf8'))],
     '/react.html': async () => ['text/html', REACT_PAGE],
     '/app.js': async () => ['text/javascript', app ?? ''],
     '/own.html': async () => ['text/html', OWN_PAGE],
-    '/own.js': async () => ['text/javascript', own ?? ''],
+    '/own.js': async () => ['text/javascript', filled(own ?? '')],
     '/review.js': async () => ['text/javascript', await readFile(join(site, 'review.js'), 'utf8')],
     '/exam-client.js': async () => ['text/javascript', await readFile(join(site, 'exam-client.js'), 'utf8')],
     '/recording-token': async () => ['text/plain', await installation.token('recordings:upload', bound())],

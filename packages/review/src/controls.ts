@@ -1,6 +1,6 @@
 // The row of buttons: play, steps, gaps, speed, sound, link, full screen.
 import { type Icon, iconButton, make, setAttribute, setName, setText, showIcon } from './dom.ts';
-import { hasSound, type Review, SPEEDS } from './review.ts';
+import { ALL_LANES, hasSound, type Review, SPEEDS } from './review.ts';
 import type { Words } from './words.ts';
 
 /** What a button or a key does. */
@@ -9,6 +9,8 @@ export interface Actions {
   readonly move: (ms: number) => void;
   readonly step: (frames: number) => void;
   readonly toMark: (direction: 'next' | 'previous') => void;
+  /** To the next choice of what is skipped. */
+  readonly skipStill: () => void;
   readonly copyLink: () => void;
   readonly toggleFullScreen: () => void;
   readonly showKeys: () => void;
@@ -27,9 +29,7 @@ export class Controls {
   readonly #speed = make('select', { part: 'select' });
   readonly #sound = make('select', { part: 'select' });
   readonly #volume = make('input', { type: 'range', min: 0, max: 1, step: 0.05, part: 'volume' });
-  readonly #skipStill = make('input', { type: 'checkbox' });
-  readonly #skipStillText = make('span');
-  readonly #skipStillLabel: HTMLElement;
+  readonly #skipStill = make('select', { part: 'select skip-still' });
 
   constructor(review: Review, actions: Actions) {
     this.#review = review;
@@ -60,17 +60,20 @@ export class Controls {
       review.isMuted = false;
     });
     this.#skipStill.addEventListener('change', () => {
-      review.skipsStill = this.#skipStill.checked;
+      review.skipsStillOf = this.#skipStill.value === NONE ? undefined : this.#skipStill.value;
     });
-    this.#skipStillLabel = make('label', { class: 'check', part: 'skip-still' }, this.#skipStill, this.#skipStillText);
     const { previousMark, back, frameBack, frameForward, forward, nextMark, copyLink, keys } = buttons;
     const row = (...children: readonly HTMLElement[]) => make('div', { class: 'row' }, ...children);
     this.element = make(
       'div',
       { part: 'controls', class: 'controls' },
       row(this.#play, back, forward, frameBack, frameForward, previousMark, nextMark, this.#time),
-      row(this.#skipStillLabel, this.#speed, this.#sound, this.#volume, copyLink, keys, this.#full),
+      row(this.#speed, this.#skipStill, this.#sound, this.#volume, copyLink, keys, this.#full),
     );
+  }
+
+  focus(): void {
+    this.#play.focus();
   }
 
   /** What moves with the position. */
@@ -82,7 +85,7 @@ export class Controls {
 
   update(words: Words): void {
     const { texts } = words;
-    const { isPlaying, lanes, line, speed, sound, volume, isMuted, skipsStill, still } = this.#review;
+    const { isPlaying, lanes, line, speed, sound, volume, isMuted, skipsStillOf } = this.#review;
     showIcon(this.#play, isPlaying ? 'pause' : 'play');
     setName(this.#play, isPlaying ? texts.pause : texts.play);
     for (const [name, button] of Object.entries(this.#buttons)) setName(button, texts[name as ButtonName]);
@@ -95,17 +98,35 @@ export class Controls {
       String(speed),
     );
     const heard = lanes.map(({ lane }) => lane).filter(hasSound);
-    const sounds = heard.map((lane) => [lane.id, texts.soundOf(words.lane(lane))] as const);
+    const sounds = heard.map((lane) => [lane.id, words.sound(lane)] as const);
     setName(this.#sound, texts.sound);
     setOptions(this.#sound, [...sounds, [NONE, texts.noSound]], sound ?? NONE);
     setName(this.#volume, texts.volume);
     this.#volume.value = String(isMuted ? 0 : volume);
     this.#volume.hidden = sound === undefined;
-    setText(this.#skipStillText, texts.skipStill);
-    this.#skipStill.checked = skipsStill;
-    this.#skipStillLabel.hidden = still.length === 0;
+    const choices = stillChoices(this.#review);
+    setName(this.#skipStill, texts.skipStill);
+    setOptions(
+      this.#skipStill,
+      [undefined, ...choices].map((choice) => [choice ?? NONE, words.still(this.#review, choice)]),
+      skipsStillOf ?? NONE,
+    );
+    this.#skipStill.hidden = choices.length === 0;
     this.showPosition(words);
   }
+}
+
+/** Of what `skipsStillOf` can be, where it would skip something. */
+export function stillChoices({ lanes, still }: Review): string[] {
+  const choices = lanes.filter((view) => view.still.length > 0).map(({ lane }) => lane.id);
+  return still.length > 0 && lanes.length > 1 ? [ALL_LANES, ...choices] : choices;
+}
+
+/** The choice after the present one; after the last one none. */
+export function nextStill(review: Review): string | undefined {
+  const choices = stillChoices(review);
+  const { skipsStillOf } = review;
+  return choices[skipsStillOf === undefined ? 0 : choices.indexOf(skipsStillOf) + 1];
 }
 
 function setOptions(select: HTMLSelectElement, options: readonly (readonly [string, string])[], value: string): void {

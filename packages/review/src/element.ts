@@ -1,7 +1,7 @@
 // The web component: reads the attributes, asks for the reason, and lays out the player.
-import { make } from './dom.ts';
 import { momentIn } from './moment-link.ts';
 import { Player } from './player.ts';
+import { ReasonForm } from './reason-form.ts';
 import { openReview, type Review, type ReviewEvents } from './review.ts';
 import { STYLE } from './style.ts';
 import { Words } from './words.ts';
@@ -28,7 +28,9 @@ export class ProctoringReview extends Base {
   static readonly observedAttributes: readonly string[] = ['service', 'exam', 'attempt', 'reason', 'lang'];
   #getToken: (() => string | Promise<string>) | undefined;
   #player: Player | undefined;
+  #form: ReasonForm | undefined;
   #words = new Words('en');
+  #languages: MutationObserver | undefined;
   #isBeginning = false;
   readonly #root: ShadowRoot | undefined;
 
@@ -58,18 +60,22 @@ export class ProctoringReview extends Base {
 
   connectedCallback(): void {
     globalThis.addEventListener('hashchange', this.#toMoment);
+    this.#languages = new MutationObserver(this.#speak);
+    this.#languages.observe(document, { subtree: true, attributes: true, attributeFilter: ['lang'] });
+    this.#speak();
     this.#beginSoon();
   }
 
   disconnectedCallback(): void {
     globalThis.removeEventListener('hashchange', this.#toMoment);
+    this.#languages?.disconnect();
     // A page may only move it.
     queueMicrotask(() => this.isConnected || this.#close());
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
-    if (name === 'lang' && this.#player) this.#player.speak(this.#newWords());
+    if (name === 'lang') this.#speak();
     else {
       this.#close();
       this.#beginSoon();
@@ -116,37 +122,24 @@ export class ProctoringReview extends Base {
   }
 
   #newWords(): Words {
-    const closest = this.closest('[lang]')?.getAttribute('lang');
-    return new Words(closest || navigator.language);
+    return new Words(languageAround(this) || navigator.language);
   }
 
+  readonly #speak = (): void => {
+    const words = this.#newWords();
+    if (words.locale === this.#words.locale) return;
+    this.#words = words;
+    this.#player?.speak(words);
+    this.#form?.speak(words);
+  };
+
   #askReason(onGiven: (reason: string) => void): void {
-    const { texts } = this.#words;
-    const list = make('datalist', { id: 'reasons' }, ...texts.reasons.map((value) => make('option', { value })));
-    const input = make('input', {
-      name: 'reason',
-      required: true,
-      pattern: '.*\\S.*',
-      maxlength: 200,
-      list: 'reasons',
-      autocomplete: 'off',
+    this.#form = new ReasonForm(this.#words, (reason) => {
+      onGiven(reason);
+      // The focus was in the form.
+      this.#player?.takeFocus();
     });
-    const label = make('label', {}, make('span', {}, texts.reasonLabel), input, list);
-    const submit = make('button', { type: 'submit', part: 'button', class: 'primary' }, texts.watch);
-    const title = make('h2', {}, texts.reasonTitle);
-    const form = make(
-      'form',
-      { part: 'reason', class: 'reason' },
-      title,
-      make('p', {}, texts.reasonHint),
-      label,
-      submit,
-    );
-    form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      onGiven(input.value.trim());
-    });
-    this.#root?.replaceChildren(form);
+    this.#root?.replaceChildren(this.#form.element);
   }
 
   #open(of: { readonly service: string; readonly exam: string; readonly attempt: string }, reason: string): void {
@@ -157,7 +150,13 @@ export class ProctoringReview extends Base {
     for (const name of EVENTS) {
       review.addEventListener(name, ({ detail }) => this.dispatchEvent(new CustomEvent(name, { detail })));
     }
-    this.#player = new Player(this, review, this.#words);
+    const openAgain = () => {
+      this.#close();
+      this.#open(of, reason);
+      this.#player?.takeFocus();
+    };
+    this.#form = undefined;
+    this.#player = new Player(this, review, this.#words, openAgain);
     this.#root.replaceChildren(this.#player.element);
     review.ready.then(
       () => this.dispatchEvent(new CustomEvent('ready', { detail: { review } })),
@@ -168,6 +167,15 @@ export class ProctoringReview extends Base {
   #close(): void {
     this.#player?.review.close();
     this.#player = undefined;
+    this.#form = undefined;
     this.#root?.replaceChildren();
   }
+}
+
+/** Of the nearest element with `lang`, also where the element is part of another component; undefined without one. */
+function languageAround(element: Element): string | undefined {
+  const closest = element.closest('[lang]');
+  if (closest) return closest.getAttribute('lang') ?? undefined;
+  const root = element.getRootNode();
+  return root instanceof ShadowRoot ? languageAround(root.host) : undefined;
 }

@@ -66,21 +66,26 @@ interface Place {
   readonly slot: number;
 }
 
-function placesOf(width: number, height: number, { line, lane, overviewOf }: Strip): Place[] {
-  const places: Place[] = [];
+/** The places along the line. A picture that is nearest to several of them has the one that is nearest to it. */
+export function placesOf(width: number, height: number, { line, lane, overviewOf }: Strip): Place[] {
   const msPerPixel = (line.toMs - line.fromMs) / width;
-  for (const piece of lane.pieces) {
+  return lane.pieces.flatMap((piece) => {
     const pictures = overviewOf(piece.recording.recordingId)?.pictures;
-    if (!pictures || pictures.items.length === 0) continue;
+    if (!pictures || pictures.items.length === 0) return [];
     const slot = Math.max(NARROWEST_PX, (height * pictures.width) / pictures.height);
     const [from, to] = [piece.fromMs, piece.toMs].map((ms) => (ms - line.fromMs) / msPerPixel) as [number, number];
+    const places = new Map<number, Place & { readonly offSeconds: number }>();
     for (let x = from; x < to; x += slot) {
       const atMs = line.fromMs + (x + slot / 2) * msPerPixel;
-      const index = nearest(pictures, piece.clock.secondsAt(Math.min(atMs, piece.toMs)));
-      places.push({ pictures, index, x, slot: Math.min(slot, to - x) });
+      const seconds = piece.clock.secondsAt(Math.min(atMs, piece.toMs));
+      const index = nearest(pictures, seconds);
+      const offSeconds = Math.abs((pictures.items[index]?.atSeconds ?? 0) - seconds);
+      if (offSeconds < (places.get(index)?.offSeconds ?? Number.POSITIVE_INFINITY)) {
+        places.set(index, { pictures, index, x, slot: Math.min(slot, to - x), offSeconds });
+      }
     }
-  }
-  return places;
+    return [...places.values()];
+  });
 }
 
 /** The index of the picture whose time is nearest; they are in order. */

@@ -3,7 +3,16 @@ import { ProctoringReview } from './element.ts';
 
 export { ProctoringReview, type ReviewElementEvents } from './element.ts';
 export type { Lane, Line, Mark, MarkKind, Piece } from './line.ts';
-export { type LaneView, openReview, type Review, type ReviewEvents, type ReviewOptions, SPEEDS } from './review.ts';
+export {
+  ALL_LANES,
+  type End,
+  type LaneView,
+  openReview,
+  type Review,
+  type ReviewEvents,
+  type ReviewOptions,
+  SPEEDS,
+} from './review.ts';
 export { type Gone, type RecordingKind, ReviewError, type ReviewRecording, type ServiceOptions } from './service.ts';
 export type { Stretch } from './still.ts';
 export type { TrackState } from './track.ts';

@@ -7,23 +7,16 @@ const JUMP_MS = 5_000;
 const STEP_MS = 10_000;
 const LONG_JUMP_MS = 60_000;
 
-/** Whether the key means something here. Keys with Ctrl, Alt or Meta belong to the browser. */
-export function press(
-  event: KeyboardEvent,
-  { review, stage, actions }: { review: Review; stage: Stage; actions: Actions },
-): boolean {
-  if (event.ctrlKey || event.altKey || event.metaKey || isTakenBy(event)) return false;
-  const act = actionOf(event, review, stage, actions);
-  act?.();
-  return act !== undefined;
+interface Acted {
+  readonly review: Review;
+  readonly stage: Stage;
+  readonly actions: Actions;
 }
 
-function actionOf(
-  { key, shiftKey }: KeyboardEvent,
-  review: Review,
-  stage: Stage,
-  actions: Actions,
-): (() => unknown) | undefined {
+/** What the key does; undefined where it means nothing here. Keys with Ctrl, Alt or Meta belong to the browser. */
+export function actionOf(event: KeyboardEvent, { review, stage, actions }: Acted): (() => unknown) | undefined {
+  const { key, shiftKey } = event;
+  if (event.ctrlKey || event.altKey || event.metaKey || isTakenBy(event)) return undefined;
   const jumpMs = shiftKey ? LONG_JUMP_MS : JUMP_MS;
   const laneIds = review.lanes.map(({ lane }) => lane.id);
   const toLane = /^[1-9]$/.test(key) ? laneIds[Number(key) - 1] : undefined;
@@ -41,9 +34,7 @@ function actionOf(
     '>': () => changeSpeed(review, 1),
     n: () => actions.toMark('next'),
     p: () => actions.toMark('previous'),
-    s: () => {
-      review.skipsStill = !review.skipsStill;
-    },
+    s: actions.skipStill,
     m: () => {
       review.isMuted = !review.isMuted;
     },

@@ -8,6 +8,9 @@ export interface Piece {
   readonly recording: ReviewRecording;
   readonly fromMs: number;
   readonly toMs: number;
+  /** From when to when its pictures are shown: its first and its last one too where nothing that anybody would miss is missing. */
+  readonly shownFromMs: number;
+  readonly shownToMs: number;
   /** Which position of its media was recorded when. */
   readonly clock: MediaClock;
   readonly gaps: Timeline['gaps'];
@@ -61,6 +64,17 @@ export interface Line {
   readonly beside: readonly ReviewRecording[];
 }
 
+interface Whole {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** In its lane. */
+interface Neighbours {
+  readonly isFirst: boolean;
+  readonly next: Piece | undefined;
+}
+
 const MAX_LANES_OF_A_KIND = 4;
 const KINDS: readonly RecordingKind[] = ['webcam', 'screen', 'audio'];
 /** Two recordings of which one continues the other share their last moments. */
@@ -81,11 +95,11 @@ export function lineOf(recordings: readonly ReviewRecording[], durations: Readon
   const pieces = playable
     .map((recording) => pieceOf(recording, durations.get(recording.recordingId)))
     .sort((a, b) => a.fromMs - b.fromMs);
-  const all = KINDS.flatMap((kind) => lanesOf(kind, pieces));
-  const lanes = all.filter(({ number }) => number <= MAX_LANES_OF_A_KIND);
-  const beside = all.filter((lane) => !lanes.includes(lane));
   const fromMs = Math.min(...pieces.map((piece) => piece.fromMs));
   const toMs = Math.max(...pieces.map((piece) => piece.toMs));
+  const all = KINDS.flatMap((kind) => lanesOf(kind, pieces, { fromMs, toMs }));
+  const lanes = all.filter(({ number }) => number <= MAX_LANES_OF_A_KIND);
+  const beside = all.filter((lane) => !lanes.includes(lane));
   const first = pieces.filter((piece) => piece.fromMs - fromMs <= UNEQUAL_ENDS_MS);
   return {
     ...(pieces.length > 0 ? { fromMs, toMs, startMs: Math.max(...first.map((piece) => piece.fromMs)) } : NO_TIME),
@@ -99,19 +113,18 @@ export function lineOf(recordings: readonly ReviewRecording[], durations: Readon
 
 /** Undefined where the lane has nothing to show. */
 export function pieceAt({ pieces }: Lane, atMs: number): Piece | undefined {
-  return pieces.findLast(({ fromMs, toMs, clock }) => fromMs <= atMs && atMs < toMs && !clock.isPausedAt(atMs));
+  const isShown = ({ shownFromMs, shownToMs }: Piece) => shownFromMs <= atMs && atMs < shownToMs;
+  return pieces.findLast((piece) => isShown(piece) && !piece.clock.isPausedAt(atMs));
 }
 
-/** The earliest moment, `atMs` or later, at which some lane has something to show; undefined after the last. */
-export function playableFrom({ lanes }: Pick<Line, 'lanes'>, atMs: number): number | undefined {
-  const moments = lanes.flatMap((lane) =>
-    lane.pieces.flatMap(({ fromMs, toMs, clock }) => {
-      const at = Math.max(fromMs, atMs);
-      // In a pause, the position leads to the moment at its end.
-      const moment = clock.isPausedAt(at) ? clock.momentMsAt(clock.secondsAt(at)) : at;
-      return moment < toMs ? [moment] : [];
-    }),
-  );
+/** The earliest moment, `atMs` or later, at which one of those pieces has something to show; undefined after the last. */
+export function playableFrom(pieces: readonly Piece[], atMs: number): number | undefined {
+  const moments = pieces.flatMap(({ fromMs, toMs, clock }) => {
+    const at = Math.max(fromMs, atMs);
+    // In a pause, the position leads to the moment at its end.
+    const moment = clock.isPausedAt(at) ? clock.momentMsAt(clock.secondsAt(at)) : at;
+    return moment < toMs ? [moment] : [];
+  });
   return moments.length > 0 ? Math.min(...moments) : undefined;
 }
 
@@ -121,7 +134,8 @@ function pieceOf(recording: ReviewRecording, durationSeconds: number | undefined
   const known = timeline ?? estimatedTimeline(recording, durationSeconds);
   const { startedAt, endedAt, gaps, anchors } = isRight || !timeline ? known : movedTo(createdAt, timeline);
   const clock = new MediaClock({ startedAt, endedAt, gaps, ...(anchors && { anchors }) });
-  return { recording, clock, gaps, fromMs: Date.parse(startedAt), toMs: Date.parse(endedAt), isEstimated: !isRight };
+  const [fromMs, toMs] = [Date.parse(startedAt), Date.parse(endedAt)];
+  return { recording, clock, gaps, fromMs, toMs, shownFromMs: fromMs, shownToMs: toMs, isEstimated: !isRight };
 }
 
 /** Whether its client's clock can have been right. */
@@ -148,7 +162,7 @@ function estimatedTimeline({ createdAt, storedAt }: ReviewRecording, seconds: nu
   return { startedAt: createdAt, endedAt: new Date(Math.max(fromMs, toMs)).toISOString(), gaps: [] };
 }
 
-function lanesOf(kind: RecordingKind, pieces: readonly Piece[]): Lane[] {
+function lanesOf(kind: RecordingKind, pieces: readonly Piece[], whole: Whole): Lane[] {
   const lanes: Piece[][] = [];
   for (const piece of pieces) {
     if (piece.recording.kind !== kind) continue;
@@ -160,11 +174,24 @@ function lanesOf(kind: RecordingKind, pieces: readonly Piece[]): Lane[] {
     id: index === 0 ? kind : `${kind}-${index + 1}`,
     kind,
     number: index + 1,
-    pieces: own,
+    pieces: own.map((piece, nth) => heldAtEnds(piece, { isFirst: nth === 0, next: own[nth + 1] }, whole)),
   }));
 }
 
-function marksOf(lane: Lane, whole: { readonly fromMs: number; readonly toMs: number }): Mark[] {
+/** Where no mark says that something is missing, there is a picture. */
+function heldAtEnds(piece: Piece, { isFirst, next }: Neighbours, whole: Whole): Piece {
+  const { fromMs, toMs } = piece;
+  const beginsTheLine = isFirst && fromMs - whole.fromMs <= UNEQUAL_ENDS_MS;
+  const endsTheLine = next === undefined && whole.toMs - toMs <= UNEQUAL_ENDS_MS;
+  const untilNextMs = next !== undefined && next.fromMs - toMs <= SHORT_MS ? Math.max(toMs, next.fromMs) : toMs;
+  return {
+    ...piece,
+    shownFromMs: beginsTheLine ? Number.NEGATIVE_INFINITY : fromMs,
+    shownToMs: endsTheLine ? Number.POSITIVE_INFINITY : untilNextMs,
+  };
+}
+
+function marksOf(lane: Lane, whole: Whole): Mark[] {
   const marks: Mark[] = [];
   const add = (kind: MarkKind, fromMs: number, toMs: number, reason?: string) =>
     marks.push({ kind, lane, fromMs, toMs, reason });

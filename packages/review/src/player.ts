@@ -1,38 +1,48 @@
 // The layout of the player, over a review.
-import { type Actions, Controls } from './controls.ts';
+import { type Actions, Controls, nextStill, stillChoices } from './controls.ts';
 import { make, setAttribute, setText } from './dom.ts';
-import { press } from './keys.ts';
+import { actionOf } from './keys.ts';
+import type { Mark } from './line.ts';
 import { linkTo } from './moment-link.ts';
-import type { Review } from './review.ts';
-import type { RecordingKind } from './service.ts';
+import { AT_MARK_MS, type Review } from './review.ts';
+import type { RecordingKind, ReviewError } from './service.ts';
 import { Stage } from './stage.ts';
+import { type Said, Status } from './status.ts';
 import { Timeline } from './timeline.ts';
 import type { Words } from './words.ts';
 
 const STAGED_EVERY_MS = 250;
+const MARGIN_PX = 12;
 /** A client may report any number of gaps; a page with all of them would stand still. */
 const MAX_LISTED_MARKS = 500;
 
 /** Shows a review: pictures, line, buttons, gaps, and what there is to say. */
 export class Player {
   readonly review: Review;
+  /** The focus may be here, so that the keys work after a click on a picture. */
   readonly element: HTMLElement;
   readonly #host: HTMLElement;
   readonly #stage: Stage;
   readonly #controls: Controls;
   readonly #timeline: Timeline;
+  readonly #status: Status;
   readonly #notes = make('div', { part: 'notes', class: 'notes' });
-  readonly #status = make('p', { part: 'status', class: 'status', role: 'status' });
+  readonly #screen: HTMLElement;
   readonly #marksTitle = make('h2');
   readonly #marks = make('ul');
+  readonly #marksPart = make('div', { part: 'marks', class: 'marks' }, this.#marksTitle, this.#marks);
   readonly #keys = make('dialog', { part: 'keys', class: 'keys' });
-  readonly #player: HTMLElement;
   readonly #actions: Actions;
   #words: Words;
   #isReady = false;
+  /** Why the recordings are not known. */
+  #failure: ReviewError | undefined;
+  #isDeletable = false;
+  #wantsFocus = false;
   #stagedAtMs = 0;
 
-  constructor(host: HTMLElement, review: Review, words: Words) {
+  /** `onAgain`: the reviewer wants to open the attempt once more, after it was refused. */
+  constructor(host: HTMLElement, review: Review, words: Words, onAgain: () => void) {
     this.#host = host;
     this.review = review;
     this.#words = words;
@@ -40,19 +50,22 @@ export class Player {
     this.#stage = new Stage(review);
     this.#controls = new Controls(review, this.#actions);
     this.#timeline = new Timeline(review);
-    const { element: stage } = this.#stage;
-    this.#player = make(
+    this.#status = new Status(words, onAgain);
+    this.#screen = make(
       'div',
-      { class: 'player', hidden: true },
-      make('div', { class: 'screen' }, stage, this.#timeline.element, this.#controls.element),
-      make('div', { part: 'marks', class: 'marks' }, this.#marksTitle, this.#marks),
+      { class: 'screen' },
+      this.#stage.element,
+      this.#status.element,
+      this.#timeline.element,
+      this.#controls.element,
     );
     this.element = make(
       'section',
-      { part: 'review', class: 'review' },
+      // The line goes from left to right, whatever the page does.
+      { part: 'review', class: 'review', tabindex: -1, dir: 'ltr' },
+      this.#screen,
       this.#notes,
-      this.#player,
-      this.#status,
+      this.#marksPart,
       this.#keys,
     );
     this.#listen();
@@ -67,13 +80,28 @@ export class Player {
     this.#draw();
   }
 
+  /** Now it has the focus, and as soon as there is a button to play, that has. */
+  takeFocus(): void {
+    this.#wantsFocus = true;
+    this.element.focus();
+    this.#giveFocus();
+  }
+
+  #giveFocus(): void {
+    const hasIt = (this.element.getRootNode() as ShadowRoot).activeElement === this.element;
+    if (!this.#wantsFocus || !hasIt || this.review.line.lanes.length === 0) return;
+    this.#wantsFocus = false;
+    this.#controls.focus();
+  }
+
   #listen(): void {
     const { review } = this;
     review.ready.then(
       () => {
         this.#isReady = true;
-        this.#say('');
+        this.#failure = undefined;
         this.#draw();
+        this.#giveFocus();
       },
       () => {},
     );
@@ -90,25 +118,62 @@ export class Player {
       this.#stagedAtMs = performance.now();
       this.#stage.update(this.#words);
     });
-    review.addEventListener('deletable', () => this.#say(this.#words.texts.deletable));
-    review.addEventListener('failed', ({ detail: { error } }) => this.#say(this.#words.failure(error)));
-    review.addEventListener('skipped', ({ detail: { fromMs, toMs, why } }) => {
-      const { texts } = this.#words;
-      const length = this.#words.length(toMs - fromMs);
-      this.#say(why === 'still' ? texts.skippedStill(length) : texts.skippedHole(length));
+    review.addEventListener('deletable', () => {
+      this.#isDeletable = true;
+      this.#draw();
     });
-    review.addEventListener('ended', ({ detail: { why, gone } }) => {
-      const { texts } = this.#words;
-      const when = gone?.deletedAt ? texts.at(this.#words.day(Date.parse(gone.deletedAt))) : '';
-      this.#say(why === 'restricted' ? texts.endedRestricted : texts.endedDeleted(when));
-    });
-    this.#stage.element.addEventListener('layout', () => this.#update());
-    this.#player.addEventListener('fullscreenchange', () => this.#update());
-    this.#player.addEventListener('keydown', (event) => {
-      if (!press(event, { review, stage: this.#stage, actions: this.#actions })) return;
-      event.preventDefault();
+    review.addEventListener('failed', ({ detail: { error } }) => {
+      this.#failure = error;
       this.#update();
     });
+    review.addEventListener('skipped', ({ detail: { fromMs, toMs, why } }) => {
+      this.#status.say((words) => {
+        const { skippedStill, skippedEnded, skippedHole } = words.texts;
+        const said = { still: skippedStill, ended: skippedEnded, 'not-recorded': skippedHole }[why];
+        return said(words.length(toMs - fromMs));
+      });
+    });
+    review.addEventListener('ended', ({ detail: { why, gone } }) => {
+      this.#status.keep((words) => {
+        const { endedRestricted, endedDeleted, at } = words.texts;
+        const when = gone?.deletedAt ? at(words.day(Date.parse(gone.deletedAt))) : '';
+        return why === 'restricted' ? endedRestricted : endedDeleted(when);
+      });
+    });
+    this.#stage.element.addEventListener('layout', () => this.#update());
+    this.element.addEventListener('fullscreenchange', () => {
+      this.#update();
+      this.#fit();
+    });
+    this.element.addEventListener('keydown', (event) => {
+      if (this.#keys.open || !this.#isReady) return;
+      const act = actionOf(event, { review, stage: this.#stage, actions: this.#actions });
+      if (!act) return;
+      event.preventDefault();
+      this.#status.clear();
+      act();
+      this.#update();
+    });
+    this.element.addEventListener('pointerdown', ({ target }) => {
+      if (!this.#status.element.contains(target as Node)) this.#status.clear();
+    });
+    const watch = new ResizeObserver(() => this.#fit());
+    for (const part of [this.#screen, ...this.#belowStage]) watch.observe(part);
+    const onResize = () =>
+      this.element.isConnected ? this.#fit() : globalThis.removeEventListener('resize', onResize);
+    globalThis.addEventListener('resize', onResize);
+  }
+
+  get #belowStage(): readonly HTMLElement[] {
+    return [this.#status.element, this.#timeline.element, this.#controls.element];
+  }
+
+  /** Pictures, line and buttons together are no higher than the window. */
+  #fit(): void {
+    const { rowGap } = getComputedStyle(this.#screen);
+    const below = this.#belowStage.map(({ offsetHeight }) => offsetHeight + Number.parseFloat(rowGap));
+    const heightPx = innerHeight - below.reduce((sum, height) => sum + height, 0) - 2 * MARGIN_PX;
+    this.#stage.fit({ widthPx: this.#screen.clientWidth, heightPx });
   }
 
   #newActions(): Actions {
@@ -119,15 +184,28 @@ export class Player {
       step: (frames) => review.step(frames),
       toMark: (direction) => {
         const mark = review.seekToMark(direction);
-        this.#say(mark ? this.#words.mark(mark, review.line.fromMs) : this.#words.texts.noMark);
+        this.#status.keep(mark ? this.#saidOf(mark) : ({ texts }) => texts.noMark);
+      },
+      skipStill: () => {
+        const choice = nextStill(review);
+        review.skipsStillOf = choice;
+        const hasChoice = stillChoices(review).length > 0;
+        this.#status.say((words) => (hasChoice ? words.still(review, choice) : words.texts.noStill));
       },
       copyLink: () => void this.#copyLink(),
       toggleFullScreen: () => {
-        const change = document.fullscreenElement ? document.exitFullscreen() : this.#player.requestFullscreen();
+        const change = document.fullscreenElement ? document.exitFullscreen() : this.element.requestFullscreen();
         change.catch(() => {});
       },
       showKeys: () => this.#keys.showModal(),
     };
+  }
+
+  /** All that is missing from there on: a reload is a gap in each lane. */
+  #saidOf({ fromMs }: Mark): Said {
+    const { line } = this.review;
+    const marks = line.marks.filter((mark) => Math.abs(mark.fromMs - fromMs) <= AT_MARK_MS);
+    return (words) => marks.map((mark) => words.mark(mark, line.fromMs)).join('; ');
   }
 
   async #copyLink(): Promise<void> {
@@ -137,33 +215,41 @@ export class Player {
     if (!isMeant) return;
     try {
       await navigator.clipboard.writeText(link);
-      this.#say(this.#words.texts.copied);
+      this.#status.say(({ texts }) => texts.copied);
     } catch {
-      this.#say(this.#words.texts.notCopied(link));
+      this.#status.keep(({ texts }) => texts.notCopied(link));
     }
   }
 
   #draw(): void {
-    const { texts } = this.#words;
-    const { line } = this.review;
-    this.#player.hidden = line.lanes.length === 0;
-    if (!this.#isReady) this.#say(texts.loading);
-    else if (line.lanes.length === 0) this.#say(texts.nothing);
-    else if (this.#status.textContent === texts.loading) this.#say('');
-    setText(this.#marksTitle, line.marks.length > 0 ? texts.marks : texts.noMarks);
-    const marks = line.marks.slice(0, MAX_LISTED_MARKS).map((mark) => {
-      const button = make('button', { type: 'button', part: 'mark' }, this.#words.mark(mark, line.fromMs));
-      button.addEventListener('click', () => this.review.seek(mark.fromMs));
-      return make('li', {}, button);
-    });
-    const more = line.marks.length - marks.length;
-    this.#marks.replaceChildren(
-      ...marks,
-      ...(more > 0 ? [make('li', {}, texts.moreMarks(this.#words.number(more)))] : []),
-    );
+    const isEmpty = this.review.line.lanes.length === 0;
+    setAttribute(this.element, 'data-empty', isEmpty);
+    this.#marksPart.hidden = isEmpty;
+    this.#drawMarks();
     this.#drawNotes();
     this.#timeline.draw(this.#words);
     this.#update();
+  }
+
+  #drawMarks(): void {
+    const { texts } = this.#words;
+    const { line } = this.review;
+    setText(this.#marksTitle, line.marks.length > 0 ? texts.marks : texts.noMarks);
+    const marks = line.marks.slice(0, MAX_LISTED_MARKS);
+    const more = line.marks.length - marks.length;
+    const said = marks.map((mark) => this.#words.mark(mark, line.fromMs));
+    // A button that is replaced loses the focus.
+    const isSame =
+      said.length === this.#marks.children.length &&
+      said.join() === [...this.#marks.children].map(({ textContent }) => textContent).join();
+    if (isSame && more === 0) return;
+    const items = marks.map((mark, index) => {
+      const button = make('button', { type: 'button', part: 'mark' }, said[index] ?? '');
+      button.addEventListener('click', () => this.review.seek(mark.fromMs));
+      return make('li', {}, button);
+    });
+    const rest = more > 0 ? [make('li', {}, texts.moreMarks(this.#words.number(more)))] : [];
+    this.#marks.replaceChildren(...items, ...rest);
   }
 
   #drawNotes(): void {
@@ -174,7 +260,7 @@ export class Player {
       return [...counts].map(([kind, { length }]) => this.#words.count(texts[kind], length)).join(', ');
     };
     const notes = [
-      deletableFromMs === undefined ? '' : texts.until(this.#words.day(deletableFromMs)),
+      deletableFromMs === undefined || this.#isDeletable ? '' : texts.until(this.#words.day(deletableFromMs)),
       line.lanes.some(({ pieces }) => pieces.some(({ isEstimated }) => isEstimated)) ? texts.estimated : '',
       line.uploading.length > 0 ? texts.uploading(names(line.uploading)) : '',
       line.unplayable.length > 0 ? texts.unplayable(names(line.unplayable)) : '',
@@ -199,15 +285,24 @@ export class Player {
     this.#stage.update(this.#words);
     this.#controls.update(this.#words);
     this.#showPosition();
+    this.#status.show(this.#words, this.#standing, this.#failure !== undefined && this.#failure.code !== 'unreachable');
     setAttribute(this.element, 'data-waiting', this.review.isWaiting && this.review.isPlaying);
+  }
+
+  /** What is so, the gravest first. */
+  get #standing(): Said | undefined {
+    const { line, isOver, outage } = this.review;
+    const failure = this.#failure;
+    if (failure) return (words) => `${words.texts.failed} ${words.refusal(failure)}`;
+    if (!this.#isReady) return ({ texts }) => texts.loading;
+    if (line.lanes.length === 0) return ({ texts }) => texts.nothing;
+    if (isOver) return ({ texts }) => texts.over;
+    if (outage) return (words) => `${words.refusal(outage)} ${words.texts.outage}`;
+    return this.#isDeletable ? ({ texts }) => texts.deletable : undefined;
   }
 
   #showPosition(): void {
     this.#controls.showPosition(this.#words);
     this.#timeline.showPosition(this.#words);
-  }
-
-  #say(text: string): void {
-    setText(this.#status, text);
   }
 }

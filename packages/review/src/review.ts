@@ -1,7 +1,7 @@
 // A review without a layout: all recordings of an attempt, played in step on one line of time.
 import type { Overview } from '@proctoring-recordings/exam-client';
 import { TypedEventTarget } from './events.ts';
-import { type Lane, type Line, lineOf, type Mark, playableFrom } from './line.ts';
+import { type Lane, type Line, lineOf, type Mark, type Piece, playableFrom } from './line.ts';
 import { Links } from './links.ts';
 import { Overviews } from './overviews.ts';
 import { type Gone, ReviewError, type ReviewRecording, ReviewService, type ServiceOptions } from './service.ts';
@@ -26,35 +26,42 @@ export interface LaneView {
   readonly overviewOf: (recordingId: string) => Overview | undefined;
   /** Where nothing changed in this lane. */
   readonly still: readonly Stretch[];
+  /** Why a recording of this lane may not be played any longer; undefined where it may. */
+  readonly endOf: (recordingId: string) => End | undefined;
 }
+
+export type End = 'restricted' | 'deleted';
 
 export interface ReviewEvents {
   /** The position, in milliseconds since the epoch; several times a second while it moves. */
   position: { readonly atMs: number };
-  /** It plays, pauses, waits, or changed its speed or sound; or the state of a lane has changed. */
+  /** It plays, pauses, waits, or changed its speed or sound; or the state of a lane, or `outage`, has changed. */
   change: undefined;
-  /** The line has changed: recordings have come, or have told how long they are. */
+  /** The line has changed: recordings have come, have told how long they are, or may not be played any longer. */
   line: undefined;
   /** Pictures and activity have arrived. */
   overview: undefined;
-  /** The line jumped over a time in which nothing was recorded, or, when asked to, over a still stretch. */
-  skipped: { readonly fromMs: number; readonly toMs: number; readonly why: 'not-recorded' | 'still' };
+  /** The line jumped over a time of which nothing was recorded or may be played, or, when asked to, over a still stretch. */
+  skipped: { readonly fromMs: number; readonly toMs: number; readonly why: 'not-recorded' | 'ended' | 'still' };
   /** A recording may not be played any longer. */
-  ended: { readonly recordingId: string; readonly why: 'restricted' | 'deleted'; readonly gone: Gone | undefined };
+  ended: { readonly recordingId: string; readonly why: End; readonly gone: Gone | undefined };
   /** From now on the recordings may be deleted at any moment. */
   deletable: undefined;
   /** The recordings cannot be listed. With the code `unreachable` it is tried again until they can. */
   failed: { readonly error: ReviewError };
 }
 
+/** The choice of `skipsStillOf` that asks all lanes. No lane has this id. */
+export const ALL_LANES = 'all';
 export const SPEEDS: readonly number[] = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 const [MIN_SPEED, MAX_SPEED] = [0.5, 4];
 const TICK_MS = 40;
 /** While all wait for the leader to start, and for how long they do. */
 const HELD_TICK_MS = 10;
 const START_WITHIN_MS = 500;
-/** How often the service is asked whether a recording was restricted or deleted. */
+/** How often the service is asked whether a recording was restricted or deleted; and when its silence is an outage. */
 const ASK_EVERY_MS = 10_000;
+const ANSWERS_WITHIN_MS = 8_000;
 const LIST_AGAIN_AFTER_MS = 1_000;
 /** A stall as short as this is made up for by playing faster. */
 const UNNOTICED_STALL_MS = 150;
@@ -65,7 +72,7 @@ const MAX_TICK_MS = 1_000;
 /** A frame at 30 a second, until the browser has told how far the frames are apart. */
 const FRAME_MS = 1000 / 30;
 /** A mark at which one already is, after a jump to it. */
-const AT_MARK_MS = 250;
+export const AT_MARK_MS = 250;
 /** Of how many recordings the pictures are loaded at once. Those of the others come when the line reaches them. */
 const MAX_LOADED_AHEAD = 20;
 const SKIPPED_STILL_LEAVES_MS = 1_000;
@@ -99,14 +106,15 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   #sound: string | undefined;
   #volume = 1;
   #isMuted = false;
-  #skipsStill = false;
+  #skipsStillOf: string | undefined;
   #isChangeNoted = false;
   #isDeletableTold = false;
   #isAsking = false;
   #endPause = () => {};
   /** Those of all lanes, as they were told last. */
   #states = '';
-  readonly #ended = new Set<string>();
+  readonly #ended = new Map<string, End>();
+  #outage: ReviewError | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: ReviewOptions) {
@@ -184,13 +192,13 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     this.#setSound();
   }
 
-  /** Whether stretches in which no lane changes are jumped over. */
-  get skipsStill(): boolean {
-    return this.#skipsStill;
+  /** The id of the lane whose still stretches are jumped over, `ALL_LANES` for those of `still`; undefined for none. */
+  get skipsStillOf(): string | undefined {
+    return this.#skipsStillOf;
   }
 
-  set skipsStill(skips: boolean) {
-    this.#skipsStill = skips;
+  set skipsStillOf(choice: string | undefined) {
+    this.#skipsStillOf = choice;
     this.emit('change', undefined);
   }
 
@@ -199,15 +207,26 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     return this.#still;
   }
 
-  /** When the first of the recordings may be deleted, in milliseconds since the epoch; undefined without recordings. */
+  /** When the first recording that may be played may be deleted, in milliseconds since the epoch; undefined without one. */
   get deletableFromMs(): number | undefined {
-    const times = [...this.#recordings.values()].map(({ deletableFrom }) => Date.parse(deletableFrom));
+    const played = [...this.#recordings.values()].filter(({ recordingId }) => !this.#ended.has(recordingId));
+    const times = played.map(({ deletableFrom }) => Date.parse(deletableFrom));
     return times.length > 0 ? Math.min(...times) : undefined;
+  }
+
+  /** Why nobody knows now whether a recording was restricted or deleted; undefined while the service answers. */
+  get outage(): ReviewError | undefined {
+    return this.#outage;
+  }
+
+  /** Whether there were recordings, and none of them may be played any longer. */
+  get isOver(): boolean {
+    return this.#line.lanes.length > 0 && this.#played.length === 0;
   }
 
   /** At the end it begins anew. */
   play(): void {
-    this.#isPlaying = this.#line.lanes.length > 0;
+    this.#isPlaying = this.#played.length > 0;
     this.seek(this.#positionMs >= this.#line.toMs ? this.#line.startMs : this.#positionMs);
   }
 
@@ -300,7 +319,9 @@ export class Review extends TypedEventTarget<ReviewEvents> {
   }
 
   #show(startAt: Date | undefined): void {
-    for (const { recordingId, restricted } of this.#recordings.values()) if (restricted) this.#ended.add(recordingId);
+    for (const { recordingId, restricted } of this.#recordings.values()) {
+      if (restricted) this.#ended.set(recordingId, 'restricted');
+    }
     this.#draw();
     const startMs = startAt?.getTime() ?? Number.NaN;
     this.#positionMs = Number.isNaN(startMs) ? this.#line.startMs : startMs;
@@ -315,7 +336,7 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   /** What was on the line stays there when it is deleted: it is told, and not forgotten. */
   #draw(): void {
-    const known = this.#line.lanes.flatMap(({ pieces }) => pieces.map(({ recording }) => recording));
+    const known = this.#pieces.map(({ recording }) => recording);
     const gone = known.filter(({ recordingId }) => !this.#recordings.has(recordingId));
     this.#line = lineOf([...this.#recordings.values(), ...gone], this.#durations);
     const ids = new Set(this.#line.lanes.map(({ id }) => id));
@@ -356,12 +377,13 @@ export class Review extends TypedEventTarget<ReviewEvents> {
       video: track.video,
       overviewOf: (recordingId) => this.#overviews.of(recordingId),
       still: this.#stillByLane.get(lane.id) ?? [],
+      endOf: (recordingId) => this.#ended.get(recordingId),
     };
   }
 
   /** One after another: those of recordings that the line has not reached too. Each link is used when it does. */
   async #loadOverviews(): Promise<void> {
-    const recordings = this.#line.lanes.flatMap(({ pieces }) => pieces.map(({ recording }) => recording));
+    const recordings = this.#pieces.map(({ recording }) => recording);
     for (const { recordingId, restricted } of recordings.slice(0, MAX_LOADED_AHEAD)) {
       if (this.#over.signal.aborted || restricted) continue;
       const link = await this.#links.get(recordingId).catch(() => undefined);
@@ -391,28 +413,68 @@ export class Review extends TypedEventTarget<ReviewEvents> {
     const isSeen = document.visibilityState !== 'hidden';
     if (!isSeen || this.#isAsking || this.#over.signal.aborted || this.#timer === undefined) return;
     this.#tellDeletable();
-    this.#isAsking = true;
-    const recordings = await this.#service.recordings().catch(() => undefined);
-    this.#isAsking = false;
+    const recordings = await this.#askRecordings();
     if (!recordings || this.#over.signal.aborted) return;
     const before = this.#recordings;
     this.#recordings = byId(recordings);
     for (const track of this.#tracks.values()) track.review(this.#recordings);
     const isNew = recordings.some((recording) => before.get(recording.recordingId)?.state !== recording.state);
     if (isNew) this.#draw();
-    for (const recordingId of before.keys()) await this.#tellEnd(recordingId);
+    const ended = this.#noteEnds(new Set([...before.keys(), ...this.#recordings.keys()]));
+    for (const recordingId of ended) await this.#tellEnd(recordingId);
     this.emit('change', undefined);
   }
 
+  /** Undefined where the service does not say; then `outage` is why. */
+  async #askRecordings(): Promise<ReviewRecording[] | undefined> {
+    this.#isAsking = true;
+    const silent = new ReviewError('unreachable', 'The service does not respond.');
+    const timer = setTimeout(() => this.#noteOutage(silent), ANSWERS_WITHIN_MS);
+    try {
+      const recordings = await this.#service.recordings();
+      this.#noteOutage(undefined);
+      return recordings;
+    } catch (error) {
+      this.#noteOutage(error instanceof ReviewError ? error : new ReviewError('unexpected', String(error)));
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+      this.#isAsking = false;
+    }
+  }
+
+  #noteOutage(outage: ReviewError | undefined): void {
+    if (this.#over.signal.aborted || outage?.code === this.#outage?.code) return;
+    this.#outage = outage;
+    this.emit('change', undefined);
+  }
+
+  /** Returns those that may not be played any longer, and could be until now. */
+  #noteEnds(recordingIds: Iterable<string>): string[] {
+    const ended: string[] = [];
+    let isChanged = false;
+    for (const recordingId of recordingIds) {
+      const now = this.#recordings.get(recordingId);
+      const end = !now ? 'deleted' : now.restricted ? 'restricted' : undefined;
+      if (end === this.#ended.get(recordingId)) continue;
+      isChanged = true;
+      if (!end) this.#ended.delete(recordingId);
+      else {
+        this.#ended.set(recordingId, end);
+        this.#links.forget(recordingId);
+        this.#overviews.forget(recordingId);
+        ended.push(recordingId);
+      }
+    }
+    if (isChanged) this.emit('line', undefined);
+    if (this.isOver && this.#isPlaying) this.pause();
+    return ended;
+  }
+
   async #tellEnd(recordingId: string): Promise<void> {
-    const now = this.#recordings.get(recordingId);
-    if (now && !now.restricted) return void this.#ended.delete(recordingId);
-    if (this.#ended.has(recordingId)) return;
-    this.#ended.add(recordingId);
-    this.#links.forget(recordingId);
-    this.#overviews.forget(recordingId);
-    const gone = now ? undefined : await this.#service.gone(recordingId);
-    this.emit('ended', { recordingId, why: now ? 'restricted' : 'deleted', gone });
+    const why = this.#ended.get(recordingId);
+    const gone = why === 'deleted' ? await this.#service.gone(recordingId) : undefined;
+    if (why && !this.#over.signal.aborted) this.emit('ended', { recordingId, why, gone });
   }
 
   #tellDeletable(): void {
@@ -487,17 +549,38 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   #skip(): void {
     const fromMs = this.#positionMs;
-    const playableMs = playableFrom(this.#line, fromMs);
+    const playableMs = playableFrom(this.#played, fromMs);
     if (playableMs === undefined || playableMs > fromMs) {
-      this.#positionMs = playableMs ?? this.#line.toMs;
-      if (playableMs !== undefined) this.emit('skipped', { fromMs, toMs: playableMs, why: 'not-recorded' });
+      const toMs = playableMs ?? this.#line.toMs;
+      const isEnded = this.#pieces.some(
+        (piece) => this.#ended.has(piece.recording.recordingId) && piece.fromMs < toMs && fromMs < piece.toMs,
+      );
+      this.#positionMs = toMs;
+      if (isEnded || playableMs !== undefined) {
+        this.emit('skipped', { fromMs, toMs, why: isEnded ? 'ended' : 'not-recorded' });
+      }
       return;
     }
-    const stretch = this.#skipsStill && this.#still.find((still) => still.fromMs <= fromMs && fromMs < still.toMs);
+    const stretch = this.#skippable.find((still) => still.fromMs <= fromMs && fromMs < still.toMs);
     const toMs = stretch ? stretch.toMs - SKIPPED_STILL_LEAVES_MS : fromMs;
     if (toMs <= fromMs) return;
     this.#positionMs = toMs;
     this.emit('skipped', { fromMs, toMs, why: 'still' });
+  }
+
+  get #pieces(): Piece[] {
+    return this.#line.lanes.flatMap(({ pieces }) => pieces);
+  }
+
+  /** The pieces that may be played. */
+  get #played(): Piece[] {
+    return this.#pieces.filter(({ recording }) => !this.#ended.has(recording.recordingId));
+  }
+
+  get #skippable(): readonly Stretch[] {
+    const choice = this.#skipsStillOf;
+    if (choice === undefined) return [];
+    return choice === ALL_LANES ? this.#still : (this.#stillByLane.get(choice) ?? []);
   }
 
   /** The track that the line follows: the one that is heard, so that its sound plays evenly, or the first that plays. */

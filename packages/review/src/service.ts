@@ -61,16 +61,29 @@ export interface Gone {
   readonly reason: string | undefined;
 }
 
-/** A refusal of the service, with the code of its problem; `unreachable` without a response of the service. */
+/** What a refusal has beside its code and its message. */
+interface Refusal {
+  /** Of the response. */
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * A refusal of the service, with the code of its problem. `unreachable`: without a response of the service. `no-token`:
+ * `getToken` gave none.
+ */
 export class ReviewError extends Error {
   readonly code: string;
+  /** Of the HTTP response; undefined where the service refused nothing. */
+  readonly status: number | undefined;
   /** How long the service asks to wait. */
   readonly retryAfterMs: number;
 
-  constructor(code: string, message: string, retryAfterMs = 0) {
+  constructor(code: string, message: string, { status, retryAfterMs = 0 }: Refusal = {}) {
     super(message);
     this.name = 'ReviewError';
     this.code = code;
+    this.status = status;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -160,11 +173,9 @@ export class ReviewService {
     if (answer.status === 401) answer = await this.#send(method, path, body);
     if (answer.status >= 200 && answer.status < 300) return answer;
     const { code = `http-${answer.status}`, detail } = (answer.body as Problem | undefined) ?? {};
-    throw new ReviewError(
-      answer.status >= 500 ? 'unreachable' : code,
-      detail ?? `The service responded with ${answer.status}.`,
-      answer.retryAfterMs,
-    );
+    const { status, retryAfterMs } = answer;
+    const message = detail ?? `The service responded with ${status}.`;
+    throw new ReviewError(status >= 500 ? 'unreachable' : code, message, { status, retryAfterMs });
   }
 
   async #send(method: string, path: string, body?: object): Promise<Answer> {
@@ -195,13 +206,20 @@ export class ReviewService {
     const { promise: tooLate, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new Error('getToken does not answer.')), TOKEN_WITHIN_MS);
     try {
-      return await Promise.race([this.#options.getToken(), tooLate]);
+      return readToken(await Promise.race([this.#options.getToken(), tooLate]));
     } catch (error) {
       throw new ReviewError('no-token', String(error));
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+/** @throws TypeError for what no header can hold, such as a page to log in */
+function readToken(given: unknown): string {
+  const token = typeof given === 'string' ? given.trim() : '';
+  if (!/^[!-~]+$/.test(token)) throw new TypeError('getToken returned no token.');
+  return token;
 }
 
 function notOfTheService(): ReviewError {

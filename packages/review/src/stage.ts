@@ -1,27 +1,37 @@
 // The pictures of all lanes side by side, or one of them large, with words where there is no picture.
 import { iconButton, make, setAttribute, setName, setText } from './dom.ts';
 import type { Mark } from './line.ts';
-import type { Review } from './review.ts';
+import type { LaneView, Review } from './review.ts';
+import { RATIO, type Size, tileWidth } from './tiles.ts';
 import type { TrackState } from './track.ts';
 import type { Words } from './words.ts';
 
 interface Figure {
   readonly element: HTMLElement;
+  readonly frame: HTMLElement;
   readonly veil: HTMLElement;
   readonly words: HTMLElement;
   readonly again: HTMLButtonElement;
-  readonly caption: HTMLElement;
+  readonly name: HTMLElement;
   readonly enlarge: HTMLButtonElement;
 }
 
 /** States that another try may end, and time alone not soon. */
 const LOADED_BY_HAND: ReadonlySet<TrackState> = new Set<TrackState>(['broken', 'limited', 'refused']);
 
+/** Of a picture beside a large one. */
+const SMALL_PX = 144;
+/** In a window that is lower, one scrolls. */
+const LOWEST_PX = 144;
+/** A page whose scroll bar comes and goes would change the pictures for ever. */
+const SCROLL_BAR_PX = 20;
+
 export class Stage {
   readonly element: HTMLElement = make('div', { part: 'stage', class: 'stage' });
   readonly #review: Review;
   readonly #figures = new Map<string, Figure>();
   #large: string | undefined;
+  #size: Size = { widthPx: 0, heightPx: 0 };
 
   constructor(review: Review) {
     this.#review = review;
@@ -37,34 +47,68 @@ export class Stage {
   }
 
   update(words: Words): void {
-    const { lanes, positionMs, line } = this.#review;
-    const { marks } = line;
+    const { lanes } = this.#review;
     const ids = new Set(lanes.map(({ lane }) => lane.id));
     for (const [id, { element }] of this.#figures) {
-      if (!ids.has(id)) element.remove();
+      if (ids.has(id)) continue;
+      element.remove();
+      this.#figures.delete(id);
     }
-    for (const { lane, state, element } of lanes) {
-      const figure = this.#figures.get(lane.id) ?? this.#add(lane.id, element);
-      const name = words.lane(lane);
-      const gap = marks.find((mark) => mark.lane.id === lane.id && mark.kind === 'gap' && isAt(mark, positionMs));
-      const sound = lane.kind === 'audio' ? words.texts.laneSound : '';
-      const said = gap ? words.texts.laneGap(words.reason(gap.reason)) : sound;
-      const isVeiled = state !== 'playable';
-      setText(figure.words, isVeiled && !(state === 'nothing' && gap) ? veilOf(state, words) : said);
-      // In a gap there may be a picture without sound: it stays to be seen.
-      setAttribute(figure.veil, 'data-note', !isVeiled);
-      setText(figure.caption, name);
-      setText(figure.again, words.texts.again);
-      figure.veil.hidden = !isVeiled && said === '';
-      figure.again.hidden = !LOADED_BY_HAND.has(state);
-      setName(figure.enlarge, words.texts.enlarge(name));
-      setAttribute(figure.enlarge, 'aria-pressed', String(this.#large === lane.id));
-      figure.enlarge.hidden = lanes.length < 2;
-      setAttribute(figure.element, 'data-kind', lane.kind);
-      setAttribute(figure.element, 'data-state', state);
-      setAttribute(figure.element, 'data-large', this.#large === lane.id);
-    }
-    setAttribute(this.element, 'data-has-large', this.#large !== undefined && ids.has(this.#large));
+    for (const view of lanes) this.#show(view, words);
+    this.#layOut();
+  }
+
+  /** Makes the pictures as large as the place allows. */
+  fit({ widthPx, heightPx }: Size): void {
+    const { widthPx: before } = this.#size;
+    const isScrollBar = heightPx >= this.#size.heightPx && widthPx > before && widthPx - before <= SCROLL_BAR_PX;
+    this.#size = { widthPx: isScrollBar ? before : widthPx, heightPx: Math.max(LOWEST_PX, heightPx) };
+    this.#layOut();
+  }
+
+  #show({ lane, state, element }: LaneView, words: Words): void {
+    const { positionMs, line, lanes } = this.#review;
+    const figure = this.#figures.get(lane.id) ?? this.#add(lane.id, element);
+    const name = words.lane(lane);
+    const gap = line.marks.find((mark) => mark.lane.id === lane.id && mark.kind === 'gap' && isAt(mark, positionMs));
+    const sound = lane.kind === 'audio' ? words.texts.laneSound : '';
+    const said = gap ? words.texts.laneGap(words.reason(gap.reason, lane.kind)) : sound;
+    const isVeiled = state !== 'playable';
+    setText(figure.words, isVeiled && !(state === 'nothing' && gap) ? veilOf(state, words) : said);
+    // In a gap there may be a picture without sound: it stays to be seen.
+    setAttribute(figure.veil, 'data-note', !isVeiled);
+    setText(figure.name, name);
+    setText(figure.again, words.texts.again);
+    figure.veil.hidden = !isVeiled && said === '';
+    figure.again.hidden = !LOADED_BY_HAND.has(state);
+    setName(figure.enlarge, words.texts.enlarge(name));
+    setAttribute(figure.enlarge, 'aria-pressed', String(this.#large === lane.id));
+    figure.enlarge.hidden = lanes.length < 2;
+    setAttribute(figure.element, 'data-kind', lane.kind);
+    setAttribute(figure.element, 'data-state', state);
+    setAttribute(figure.element, 'data-large', this.#large === lane.id);
+  }
+
+  #layOut(): void {
+    const figures = [...this.#figures.values()];
+    const [first] = figures;
+    const { widthPx, heightPx } = this.#size;
+    if (!first || widthPx === 0) return;
+    const gapPx = Number.parseFloat(getComputedStyle(this.element).rowGap);
+    const captionPx = first.element.offsetHeight - first.frame.offsetHeight;
+    const isLarge = ({ element }: Figure) => element.hasAttribute('data-large');
+    const small = figures.filter((figure) => !isLarge(figure));
+    const pictures = small.filter(({ element }) => element.dataset.kind !== 'audio');
+    const sounds = small.filter((figure) => !pictures.includes(figure));
+    const forSounds = sounds.reduce((sum, { element }) => sum + element.offsetHeight + gapPx, 0);
+    const place = { widthPx, heightPx: heightPx - forSounds, gapPx, captionPx };
+    const large = figures.filter(isLarge);
+    const columns = Math.max(1, Math.floor((widthPx + gapPx) / (SMALL_PX + gapPx)));
+    const forSmall = Math.ceil(pictures.length / columns) * (SMALL_PX / RATIO + captionPx + gapPx);
+    const beside = { ...place, heightPx: place.heightPx - forSmall, count: 1 };
+    resize(large, tileWidth(beside));
+    for (const { element } of sounds) element.style.inlineSize = '';
+    resize(pictures, large.length > 0 ? SMALL_PX : tileWidth({ ...place, count: pictures.length }));
   }
 
   #add(laneId: string, picture: HTMLElement): Figure {
@@ -72,23 +116,28 @@ export class Stage {
     const again = make('button', { type: 'button', part: 'button' });
     again.addEventListener('click', () => this.#review.retry());
     const veil = make('div', { part: 'veil', class: 'veil' }, words, again);
-    const caption = make('figcaption', { part: 'caption' });
+    const name = make('span');
     const enlarge = iconButton('large', 'enlarge', () => {
       this.enlarge(laneId);
       this.element.dispatchEvent(new Event('layout'));
     });
     picture.classList.add('picture');
-    const element = make(
-      'figure',
-      { part: 'figure' },
-      make('div', { class: 'frame' }, picture, veil, enlarge),
-      caption,
-    );
+    const frame = make('div', { class: 'frame' }, picture, veil);
+    frame.addEventListener('click', ({ target }) => {
+      if (target === again) return;
+      if (this.#review.isPlaying) this.#review.pause();
+      else this.#review.play();
+    });
+    const element = make('figure', { part: 'figure' }, frame, make('figcaption', { part: 'caption' }, name, enlarge));
     this.element.append(element);
-    const figure = { element, veil, words, again, caption, enlarge };
+    const figure = { element, frame, veil, words, again, name, enlarge };
     this.#figures.set(laneId, figure);
     return figure;
   }
+}
+
+function resize(figures: readonly Figure[], widthPx: number): void {
+  for (const { element } of figures) element.style.inlineSize = `${widthPx}px`;
 }
 
 function isAt({ fromMs, toMs }: Mark, atMs: number): boolean {

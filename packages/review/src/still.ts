@@ -12,9 +12,10 @@ const STILL_AT_MOST = 128;
 /** Shorter ones are not worth a jump. */
 const STILL_FOR_MS = 10_000;
 
-/** The stretches of one recording in which it changed no more than `STILL_AT_MOST`. */
-export function stillOf({ clock, fromMs, toMs }: Piece, { activity }: Overview): Stretch[] {
+/** The stretches of one recording in which it changed no more than `STILL_AT_MOST`. A gap is none: nobody knows what was there. */
+export function stillOf({ clock, fromMs, toMs, gaps }: Piece, { activity }: Overview): Stretch[] {
   if (!activity) return [];
+  const missing = gaps.map(({ from, to }) => ({ fromMs: Date.parse(from), toMs: Date.parse(to) }));
   const found: Stretch[] = [];
   let first: number | undefined;
   for (let index = 0; index <= activity.length; index++) {
@@ -23,10 +24,10 @@ export function stillOf({ clock, fromMs, toMs }: Piece, { activity }: Overview):
     if (isStill || first === undefined) continue;
     const from = Math.max(fromMs, clock.momentMsAt(first));
     const to = Math.min(toMs, clock.momentMsAt(index));
-    if (to - from >= STILL_FOR_MS) found.push({ fromMs: from, toMs: to });
+    if (from < to) found.push(...without({ fromMs: from, toMs: to }, missing));
     first = undefined;
   }
-  return found;
+  return found.filter(isLong);
 }
 
 /** Where every lane that has something at all is still. One whose activity is unknown may have changed. */
@@ -37,7 +38,11 @@ export function stillOfAll({ lanes }: Pick<Line, 'lanes'>, of: (lane: Lane) => r
     Math.max(...lanes.flatMap(({ pieces }) => pieces.map(({ toMs }) => toMs))),
   ];
   if (!(from < to)) return [];
-  return without({ fromMs: from, toMs: to }, moving).filter(({ fromMs, toMs }) => toMs - fromMs >= STILL_FOR_MS);
+  return without({ fromMs: from, toMs: to }, moving).filter(isLong);
+}
+
+function isLong({ fromMs, toMs }: Stretch): boolean {
+  return toMs - fromMs >= STILL_FOR_MS;
 }
 
 /** Stretches in the order in which they begin, where those that are less than `apartMs` apart are one. */

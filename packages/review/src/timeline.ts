@@ -2,7 +2,7 @@
 import { make, setAttribute, setText } from './dom.ts';
 import { drawPicture, drawStrip } from './filmstrip.ts';
 import type { Lane } from './line.ts';
-import type { LaneView, Review } from './review.ts';
+import type { End, LaneView, Review } from './review.ts';
 import { joined } from './still.ts';
 import type { Words } from './words.ts';
 
@@ -122,8 +122,9 @@ export class Timeline {
     return row;
   }
 
-  #spansOf({ lane, still }: LaneView, words: Words): HTMLElement[] {
+  #spansOf({ lane, still, endOf }: LaneView, words: Words): HTMLElement[] {
     const { line } = this.#review;
+    const { texts } = words;
     const span = (part: string, fromMs: number, toMs: number, title?: string) => {
       const element = make('span', { part: `span ${part}`, class: part, ...(title && { title }) });
       element.style.insetInlineStart = `${this.#share(fromMs)}%`;
@@ -131,9 +132,13 @@ export class Timeline {
       return element;
     };
     const apartMs = (line.toMs - line.fromMs) * NARROWEST_SHARE;
+    const pieces = Map.groupBy(lane.pieces, ({ recording }) => endOf(recording.recordingId));
+    const drawn = (end: End | undefined) => joined(pieces.get(end) ?? [], apartMs);
     return [
-      ...joined(lane.pieces, apartMs).map(({ fromMs, toMs }) => span('recorded', fromMs, toMs)),
-      ...joined(still, apartMs).map(({ fromMs, toMs }) => span('still', fromMs, toMs, words.texts.still)),
+      ...drawn(undefined).map(({ fromMs, toMs }) => span('recorded', fromMs, toMs)),
+      ...drawn('restricted').map(({ fromMs, toMs }) => span('ended', fromMs, toMs, texts.laneRestricted)),
+      ...drawn('deleted').map(({ fromMs, toMs }) => span('ended', fromMs, toMs, texts.laneDeleted)),
+      ...joined(still, apartMs).map(({ fromMs, toMs }) => span('still', fromMs, toMs, texts.still)),
       ...line.marks
         .filter((mark) => mark.lane.id === lane.id)
         .slice(0, MAX_DRAWN_MARKS)
@@ -145,14 +150,21 @@ export class Timeline {
     const { line, lanes } = this.#review;
     this.#preview.hidden = line.toMs <= line.fromMs;
     setText(this.#previewTime, this.#words?.clock(atMs - line.fromMs) ?? '');
-    const { width } = this.#slider.getBoundingClientRect();
-    const x = (this.#share(atMs) / 100) * width;
-    this.#preview.style.insetInlineStart = `${this.#slider.offsetLeft + x}px`;
     this.#previewMs = atMs;
+    this.#placePreview();
     const canvases = await Promise.all(lanes.map((view) => drawPicture(view, atMs)));
     // The pointer may have moved on while they were decoded.
     if (this.#previewMs !== atMs) return;
     this.#previewPictures.replaceChildren(...canvases.filter((canvas) => canvas !== undefined));
+    this.#placePreview();
+  }
+
+  /** Above its moment, and within the line: it is not cut off, and does not widen the page. */
+  #placePreview(): void {
+    const x = this.#slider.offsetLeft + (this.#share(this.#previewMs) / 100) * this.#slider.offsetWidth;
+    const { offsetWidth } = this.#preview;
+    const fromX = Math.min(this.element.clientWidth - offsetWidth, Math.max(0, x - offsetWidth / 2));
+    this.#preview.style.insetInlineStart = `${fromX}px`;
   }
 
   #msAt({ clientX }: PointerEvent): number {

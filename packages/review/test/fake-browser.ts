@@ -28,6 +28,8 @@ export interface FakeBrowser {
   overviewMs: number;
   /** How long the service takes to list the recordings. */
   listMs: number;
+  /** How long the service takes to say what has become of a recording. */
+  receiptMs: number;
   /** Of each page of the recordings. */
   nextCursor: string | null;
   /** What the service answers instead; by method and what follows `/recordings` in the path. */
@@ -205,6 +207,7 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
     overviews: new Map(),
     overviewMs: 100,
     listMs: 0,
+    receiptMs: 0,
     nextCursor: null,
     refuse: () => undefined,
     calls: [],
@@ -261,7 +264,8 @@ async function respond(
   if (refusal) return Response.json(refusal.body, { status: refusal.status, headers });
   const [, recordingId = ''] = /^\/(\w+)/.exec(path) ?? [];
   if (call.startsWith('POST')) return issue(world, ends, recordingId, init?.body as string, headers);
-  if (world.listMs > 0) await new Promise((resolve) => setTimeout(resolve, world.listMs));
+  const takesMs = recordingId === '' ? world.listMs : world.receiptMs;
+  if (takesMs > 0) await new Promise((resolve) => setTimeout(resolve, takesMs));
   return Response.json({ items: world.recordings, nextCursor: world.nextCursor }, { headers });
 }
 

@@ -1,7 +1,7 @@
 // Which pictures of an overview are decoded: those that are as small as they should be.
 import { afterEach, expect, test } from '@jest/globals';
 import { jpegOf } from '../../../test/kit/overview.ts';
-import { drawPicture } from '../src/filmstrip.ts';
+import { drawPicture, placesOf } from '../src/filmstrip.ts';
 import { lineOf } from '../src/line.ts';
 import type { LaneView } from '../src/review.ts';
 import { at, recordingOf } from './recordings.ts';
@@ -44,4 +44,29 @@ test.each([
   ['is no picture', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')],
 ])('one that %s is not', async (_, bytes) => {
   expect(await decodedOf(new Uint8Array(bytes))).toBe(0);
+});
+
+/** Which picture is drawn where, in pixels of a line of 600 for a minute. */
+function placed(apartSeconds: number): (readonly [index: number, x: number])[] {
+  const line = lineOf([recordingOf('w', 'webcam')], new Map());
+  const [lane] = line.lanes;
+  if (!lane) throw new Error('There is no lane.');
+  const items = Array.from({ length: 60 / apartSeconds }, (_, index) => ({
+    atSeconds: index * apartSeconds,
+    bytes: new Uint8Array(),
+  }));
+  const overview = { pictures: { type: 'image/jpeg', width: 90, height: 60, items }, activity: null } as const;
+  return placesOf(600, 40, { line, lane, overviewOf: () => overview }).map(({ index, x }) => [index, x]);
+}
+
+test('few pictures are drawn once each, near their time', () => {
+  expect(placed(20)).toEqual([
+    [0, 0],
+    [1, 180],
+    [2, 360],
+  ]);
+});
+
+test('of many pictures as many are drawn as there is place for', () => {
+  expect(placed(1).map(([, x]) => x)).toEqual([0, 60, 120, 180, 240, 300, 360, 420, 480, 540]);
 });

@@ -98,14 +98,32 @@ test('a pause that is not in the file has nothing to show, and the line goes on 
     true,
     false,
     true,
-    false,
+    true,
   ]);
-  expect([10, 25, 60].map((seconds) => playableFrom(line, at(seconds)))).toEqual([at(10), at(30), undefined]);
+  expect([10, 25, 60].map((seconds) => playableFrom(lane.pieces, at(seconds)))).toEqual([at(10), at(30), undefined]);
 });
 
 test('where one lane has a hole and another has not, the line stops for neither', () => {
   const line = lineOf([recordingOf('w', 'webcam'), recordingOf('s', 'screen', { from: 20, to: 40 })], NONE);
-  expect(playableFrom(line, at(5))).toBe(at(5));
+  const pieces = line.lanes.flatMap((lane) => lane.pieces);
+  expect(playableFrom(pieces, at(5))).toBe(at(5));
+});
+
+test('where no mark says that something is missing, there is a picture: at both ends, and between two recordings', () => {
+  const recordings = [
+    recordingOf('w1', 'webcam', { from: 0.047, to: 20 }),
+    recordingOf('w2', 'webcam', { from: 20.4, to: 58 }),
+    recordingOf('s', 'screen'),
+    recordingOf('a', 'audio', { from: 4, to: 56 }),
+  ];
+  const line = lineOf(recordings, NONE);
+  const shownAt = (seconds: number) =>
+    line.lanes.map((lane) => pieceAt(lane, at(seconds))?.recording.recordingId).join();
+  expect([0, 0.05, 20.2, 20.4, 60].map(shownAt)).toEqual(['w1,s,', 'w1,s,', 'w1,s,a', 'w2,s,a', 'w2,s,']);
+  expect(marksOf(...recordings)).toEqual([
+    ['audio not-recorded', 0, 4],
+    ['audio not-recorded', 56, 60],
+  ]);
 });
 
 test('a recording whose client had a wrong clock is moved to where it was created, with all that it reports', () => {

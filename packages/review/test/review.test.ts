@@ -1,7 +1,7 @@
 // A review on a virtual clock: everything in step, links that never run out, and what becomes of recordings meanwhile.
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { writeOverview } from '../../exam-client/test/own-parts.ts';
-import { openReview, type Review, type ReviewEvents } from '../src/review.ts';
+import { ALL_LANES, openReview, type Review, type ReviewEvents } from '../src/review.ts';
 import { type FakeBrowser, openBrowser } from './fake-browser.ts';
 import { at, iso, recordingOf } from './recordings.ts';
 
@@ -205,6 +205,71 @@ test('when the restriction is lifted, the recording is played again', async () =
   expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable']);
 });
 
+test('when nothing may be played any longer it stops, says so, and has no deadline', async () => {
+  await open(THREE());
+  const ended = gather('ended');
+  review.play();
+  await browser.pass(5);
+  browser.recordings = browser.recordings.map((each) => ({ ...each, restricted: true }));
+  await browser.pass(11);
+  expect(ended).toHaveLength(3);
+  expect([review.isOver, review.isPlaying, review.deletableFromMs]).toEqual([true, false, undefined]);
+  const before = position();
+  review.play();
+  await browser.pass(5);
+  expect([review.isPlaying, position()]).toEqual([false, before]);
+  expect(review.lanes.map(({ endOf }) => ['w', 's', 'a'].map(endOf).join())).toContain(
+    'restricted,restricted,restricted',
+  );
+  browser.recordings = browser.recordings.map((each) => ({ ...each, restricted: false }));
+  await browser.pass(11);
+  expect(review.isOver).toBe(false);
+});
+
+test('all that is deleted at once is told as ended at once, whatever the receipts take', async () => {
+  await open(THREE());
+  browser.receiptMs = 60_000;
+  review.play();
+  browser.recordings = [];
+  await browser.pass(11);
+  expect([review.isOver, review.isPlaying]).toEqual([true, false]);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['deleted', 'deleted', 'deleted']);
+});
+
+test('what may not be played any longer is jumped over, and that is said', async () => {
+  const recordings = [
+    recordingOf('a', 'webcam', { to: 20 }),
+    recordingOf('b', 'webcam', { from: 20, to: 80, restricted: true }),
+    recordingOf('c', 'webcam', { from: 80, to: 160 }),
+  ];
+  await open(recordings);
+  const skipped = gather('skipped');
+  review.seek(at(15));
+  review.play();
+  await browser.pass(10);
+  expect(skipped).toEqual([{ fromMs: expect.any(Number), toMs: at(80), why: 'ended' }]);
+  expect(position()).toBeGreaterThan(82);
+});
+
+test('a still stretch of one lane is skipped when that lane is chosen', async () => {
+  const activity = new Uint8Array(100).fill(200);
+  activity.fill(0, 20, 60);
+  await open([recordingOf('w', 'webcam', { to: 100 }), recordingOf('s', 'screen', { to: 100 })], ({ overviews }) =>
+    overviews.set('s', writeOverview({ pictures: null, activity })),
+  );
+  const skipped = gather('skipped');
+  expect(review.still).toEqual([]);
+  expect(review.lanes.map(({ still }) => still.length)).toEqual([0, 1]);
+  review.skipsStillOf = ALL_LANES;
+  review.seek(at(18));
+  review.play();
+  await browser.pass(10);
+  expect(skipped).toEqual([]);
+  review.skipsStillOf = 'screen';
+  await browser.pass(2);
+  expect(skipped).toEqual([{ fromMs: expect.any(Number), toMs: at(59), why: 'still' }]);
+});
+
 test('a deletion in mid-review is told with its receipt, and stays on the line', async () => {
   await open(THREE());
   const ended = gather('ended');
@@ -247,6 +312,41 @@ test('while the service does not respond, what is loaded plays on, and the link 
   expect(browser.links.filter(({ isRenewal }) => isRenewal).length).toBeGreaterThanOrEqual(3);
   expect(position()).toBeGreaterThan(110);
 });
+
+test.each<[string, () => void, string]>([
+  ['cannot be reached', () => (browser.refuse = () => 'unreachable'), 'unreachable'],
+  ['does not answer', () => (browser.listMs = 60_000), 'unreachable'],
+  [
+    'refuses the token',
+    () => (browser.refuse = () => ({ status: 403, body: { code: 'wrong-attempt' } })),
+    'wrong-attempt',
+  ],
+  ['is asked without a token', () => (tokens = () => '<!doctype html><title>Log in</title>'), 'no-token'],
+])('while the service %s, that is known within seconds, although all plays on', async (_, begin, code) => {
+  await open(THREE());
+  review.play();
+  expect(review.outage).toBeUndefined();
+  begin();
+  await browser.pass(19);
+  expect(review.outage?.code).toBe(code);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+  browser.refuse = () => undefined;
+  browser.listMs = 0;
+  tokens = () => 'token';
+  await browser.pass(60);
+  expect(review.outage).toBeUndefined();
+});
+
+test.each(['<!doctype html><title>Log in</title>', '', 'two words', 'zwei\u00e4', undefined as unknown as string])(
+  'what is no token, as %j, is not sent, and is told as what it is',
+  async (token) => {
+    browser = openBrowser(THREE());
+    const getToken = () => token;
+    review = openReview({ service: 'http://service.test', exam: 'math', attempt: 'a1', getToken });
+    await expect(review.ready).rejects.toMatchObject({ code: 'no-token' });
+    expect(browser.calls).toEqual([]);
+  },
+);
 
 test('while the store is away the recordings are tried again, and shown when it is back', async () => {
   await open(THREE(), (world) => {

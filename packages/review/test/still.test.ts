@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import type { Overview } from '@proctoring-recordings/exam-client';
 import { type Lane, lineOf } from '../src/line.ts';
 import { joined, type Stretch, stillOf, stillOfAll } from '../src/still.ts';
-import { at, recordingOf } from './recordings.ts';
+import { at, iso, recordingOf } from './recordings.ts';
 
 const MOVING = 200;
 const STILL = 60;
@@ -24,6 +24,16 @@ test('a stretch of ten seconds without a change is still, a shorter one is not',
   const overview = activityOf([MOVING, 10], [STILL, 9], [MOVING, 1], [STILL, 12], [MOVING, 28]);
   const [piece] = webcam.pieces;
   expect(piece && seconds(stillOf(piece, overview))).toEqual([[20, 32]]);
+});
+
+test('a gap is not still, however little came then', () => {
+  const gaps = [{ from: iso(15), to: iso(40), reason: 'no-bytes' }];
+  const gapped = lineOf([recordingOf('w', 'webcam', { timeline: { gaps } })], new Map());
+  const [piece] = gapped.lanes[0]?.pieces ?? [];
+  expect(piece && seconds(stillOf(piece, activityOf([STILL, 60])))).toEqual([
+    [0, 15],
+    [40, 60],
+  ]);
 });
 
 test('without activity nothing is known to be still', () => {

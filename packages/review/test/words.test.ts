@@ -11,8 +11,29 @@ test.each(['constructor', '__proto__', 'toString', '', undefined])(
   },
 );
 
-test('a failure that it does not know is told in the words of the service', () => {
-  expect(new Words('en').failure(new ReviewError('constructor', 'No.'))).toBe('The recordings cannot be read. No.');
+const DETAIL = 'The token is not a JWT in base64url.';
+
+test.each([
+  ['token-expired', 401, /Sign in again/, /Log opnieuw in/],
+  ['http-401', 401, /Sign in again/, /Log opnieuw in/],
+  ['wrong-attempt', 403, /may not watch/, /mag deze opnamen niet/],
+  ['rate-limited', 429, /Wait/, /Wacht/],
+  ['no-token', undefined, /Sign in again/, /Log opnieuw in/],
+  ['unreachable', 503, /by itself/, /vanzelf/],
+  ['invalid-id', 400, /people who run this page: invalid-id/, /beheerder van deze pagina: invalid-id/],
+  ['constructor', 404, /people who run this page: constructor/, /beheerder van deze pagina: constructor/],
+])('a refusal with %s and %s is told in words of its own, in each language', (code, status, english, dutch) => {
+  const error = new ReviewError(code, DETAIL, status === undefined ? {} : { status });
+  const [en, nl] = ['en', 'nl'].map((language) => new Words(language).refusal(error));
+  expect(en).toMatch(english);
+  expect(nl).toMatch(dutch);
+  expect(en + String(nl)).not.toContain(DETAIL);
+});
+
+test('of a screen that gave nothing it is said that it may have stood still, of a camera not', () => {
+  const words = new Words('en');
+  expect(words.reason('no-bytes', 'screen')).toMatch(/stands still/);
+  expect(words.reason('no-bytes', 'webcam')).not.toMatch(/still/);
 });
 
 test.each(['constructor', 'de', ''])('a language that it does not speak, as %j, is English', (language) => {

@@ -191,6 +191,7 @@ export const en = {
   deadlineTitle: 'Deadline',
   deadlineUnassessed: (date: string, fromNow: string) =>
     `Not assessed yet. Without an assessment, the recording is deleted by ${date} (${fromNow}).`,
+  deadlineFrom: (date: string) => `Deletion may begin on ${date}.`,
   assess: 'Mark the exam as assessed',
   assessHint: 'The assessment sets the final deadline: at most 30 days from then.',
   assessAsk: 'Mark the exam as assessed?',
