@@ -229,6 +229,7 @@ export class Player {
     this.#drawNotes();
     this.#timeline.draw(this.#words);
     this.#update();
+    this.#fit();
   }
 
   #drawMarks(): void {

@@ -2,7 +2,7 @@
 import { iconButton, make, setAttribute, setName, setText } from './dom.ts';
 import type { Mark } from './line.ts';
 import type { LaneView, Review } from './review.ts';
-import { RATIO, type Size, tileWidth } from './tiles.ts';
+import { RATIO, type Size, type Tiles, tileWidth } from './tiles.ts';
 import type { TrackState } from './track.ts';
 import type { Words } from './words.ts';
 
@@ -31,6 +31,8 @@ export class Stage {
   readonly #review: Review;
   readonly #figures = new Map<string, Figure>();
   #large: string | undefined;
+  /** What was laid out. */
+  #shape = '';
   #size: Size = { widthPx: 0, heightPx: 0 };
 
   constructor(review: Review) {
@@ -55,7 +57,9 @@ export class Stage {
       this.#figures.delete(id);
     }
     for (const view of lanes) this.#show(view, words);
-    this.#layOut();
+    const shape = [this.#large, ...ids].join();
+    if (shape !== this.#shape) this.#layOut();
+    this.#shape = shape;
   }
 
   /** Makes the pictures as large as the place allows. */
@@ -102,13 +106,13 @@ export class Stage {
     const sounds = small.filter((figure) => !pictures.includes(figure));
     const forSounds = sounds.reduce((sum, { element }) => sum + element.offsetHeight + gapPx, 0);
     const place = { widthPx, heightPx: heightPx - forSounds, gapPx, captionPx };
-    const large = figures.filter(isLarge);
-    const columns = Math.max(1, Math.floor((widthPx + gapPx) / (SMALL_PX + gapPx)));
-    const forSmall = Math.ceil(pictures.length / columns) * (SMALL_PX / RATIO + captionPx + gapPx);
-    const beside = { ...place, heightPx: place.heightPx - forSmall, count: 1 };
-    resize(large, tileWidth(beside));
-    for (const { element } of sounds) element.style.inlineSize = '';
-    resize(pictures, large.length > 0 ? SMALL_PX : tileWidth({ ...place, count: pictures.length }));
+    const { largePx, isBeside } = besideOrBelow(place, pictures.length);
+    const isAnyLarge = small.length < figures.length;
+    resize(pictures, isAnyLarge ? SMALL_PX : tileWidth({ ...place, count: pictures.length }));
+    resize(sounds, undefined);
+    resize(figures.filter(isLarge), largePx, isBeside ? 0 : (widthPx - largePx) / 2);
+    setAttribute(this.element, 'data-beside', isAnyLarge && isBeside);
+    this.element.style.setProperty('--small-pictures', String(Math.max(1, pictures.length)));
   }
 
   #add(laneId: string, picture: HTMLElement): Figure {
@@ -136,8 +140,24 @@ export class Stage {
   }
 }
 
-function resize(figures: readonly Figure[], widthPx: number): void {
-  for (const { element } of figures) element.style.inlineSize = `${widthPx}px`;
+/** Where the small pictures leave the most place for the large one. */
+function besideOrBelow(place: Omit<Tiles, 'count'>, smallCount: number): { largePx: number; isBeside: boolean } {
+  const { widthPx, heightPx, gapPx, captionPx } = place;
+  const smallHeightPx = SMALL_PX / RATIO + captionPx + gapPx;
+  const columns = Math.max(1, Math.floor((widthPx + gapPx) / (SMALL_PX + gapPx)));
+  const rows = Math.ceil(smallCount / columns);
+  const belowPx = tileWidth({ ...place, count: 1, heightPx: heightPx - rows * smallHeightPx });
+  const doesFit = smallCount > 0 && smallCount * smallHeightPx - gapPx <= heightPx;
+  const besidePx = doesFit ? tileWidth({ ...place, count: 1, widthPx: widthPx - SMALL_PX - gapPx }) : 0;
+  return { largePx: Math.max(belowPx, besidePx), isBeside: besidePx > belowPx };
+}
+
+/** `marginPx`: so much that nothing is beside it. */
+function resize(figures: readonly Figure[], widthPx: number | undefined, marginPx = 0): void {
+  for (const { element } of figures) {
+    element.style.inlineSize = widthPx === undefined ? '' : `${widthPx}px`;
+    element.style.marginInline = marginPx === 0 ? '' : `${Math.floor(marginPx)}px`;
+  }
 }
 
 function isAt({ fromMs, toMs }: Mark, atMs: number): boolean {

@@ -28,9 +28,12 @@ p, h2, ul, dl, figure { margin: 0; padding: 0; }
 h2 { font-size: 1rem; }
 .notes { color: var(--review-soft-text); font-size: 0.9rem; }
 .screen { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.6rem; }
-.stage { display: flex; flex-wrap: wrap; justify-content: center; gap: 0.6rem; }
+.stage { display: flex; flex-wrap: wrap; justify-content: center; align-items: start; gap: 0.6rem; }
 figure { display: grid; gap: 0.2rem; align-content: start; inline-size: 100%; max-inline-size: 100%; }
-figure[data-large] { order: -1; margin-inline: auto; }
+figure[data-large] { order: -1; }
+.stage[data-beside] { display: grid; grid-template: repeat(var(--small-pictures), min-content) 1fr / auto auto; }
+.stage[data-beside] figure[data-large] { grid-row: 1 / span calc(var(--small-pictures) + 1); }
+.stage[data-beside] figure[data-kind='audio']:not([data-large]) { grid-column: 1 / -1; }
 figcaption { display: flex; gap: 0.4rem; align-items: center; justify-content: space-between; min-block-size: 2rem;
   color: var(--review-soft-text); font-size: 0.85rem; }
 figcaption span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
@@ -70,6 +73,7 @@ input[type='range'] { accent-color: var(--review-accent); inline-size: 6rem; }
 .spans span { position: absolute; inset-block: 0; min-inline-size: 1px; }
 .recorded { background: var(--review-recorded); border-inline: 1px solid var(--review-surface); }
 .with-pictures .recorded { background: none; box-shadow: inset 0 -3px var(--review-recorded); }
+.status p:not(:empty) { margin-inline-end: 1rem; }
 .ended { background: linear-gradient(var(--review-soft-text), var(--review-soft-text)) center / 100% 2px no-repeat, var(--review-surface); }
 .still { background: var(--review-still); }
 .spans .gap, .spans .truncated { min-inline-size: 3px;
@@ -84,7 +88,7 @@ input[type='range'] { accent-color: var(--review-accent); inline-size: 6rem; }
 .pictures canvas { min-inline-size: 0; block-size: auto; }
 .marks ul { list-style: none; display: grid; gap: 0.3rem; margin-block-start: 0.4rem; max-block-size: 12rem; overflow: auto; padding: 3px; }
 .marks button { text-align: start; min-block-size: 2rem; border-color: transparent; color: var(--review-accent); padding: 0.1rem 0.3rem; }
-.status { display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: center; min-block-size: 1.5em; overflow-wrap: anywhere; }
+.status { display: flex; flex-wrap: wrap; align-items: center; min-block-size: 1.5em; overflow-wrap: anywhere; }
 .reason { display: grid; gap: 0.6rem; max-inline-size: 32rem; }
 .reason label { display: grid; gap: 0.2rem; }
 .reason input { min-block-size: 2.5rem; padding: 0.25rem 0.6rem; border: 1px solid var(--review-border);
