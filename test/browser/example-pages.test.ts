@@ -257,14 +257,14 @@ describe("the reviewer's page", () => {
 
   test('lists the gaps, goes to where one begins, and names what lies between two recordings', async () => {
     attempt = 'with-gaps';
-    await store('webcam', 0, [
-      { from: later(timeline.startedAt, 0.5), to: later(timeline.startedAt, 3.5), reason: 'muted' },
-    ]);
-    await store('screen', 0, [
-      { from: later(timeline.startedAt, 1.5), to: later(timeline.startedAt, 3.5), reason: 'stalled' },
-    ]);
-    await store('webcam', 600);
-    const restricted = await store('webcam', 900);
+    // None was recorded after it was stored.
+    const gap = (from: number, to: number, reason: string) => [
+      { from: later(timeline.startedAt, from - 900), to: later(timeline.startedAt, to - 900), reason },
+    ];
+    await store('webcam', -900, gap(0.5, 3.5, 'muted'));
+    await store('screen', -900, gap(1.5, 3.5, 'stalled'));
+    await store('webcam', -300);
+    const restricted = await store('webcam', 0);
     const path = `/v1/exams/math/attempts/${attempt}/recordings/${restricted}/restriction`;
     await installation.ask('PUT', path, { reason: 'case 1' });
     await open('assessment');
