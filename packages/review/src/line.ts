@@ -85,7 +85,7 @@ const UNEQUAL_ENDS_MS = 3_000;
 const MAX_BEFORE_CREATION_MS = 30 * 86_400_000;
 const MAX_CLOCK_SKEW_MS = 300_000;
 const NO_TIME = { fromMs: 0, toMs: 0, startMs: 0 };
-/** Shorter than anybody would notice. */
+/** Between two recordings: shorter than anybody would notice. */
 const SHORT_MS = 500;
 
 /** @param durations in seconds by the id of a recording, where its media have told */
@@ -201,7 +201,7 @@ function marksOf(lane: Lane, whole: Whole): Mark[] {
     const sinceMs = before ? before.toMs : whole.fromMs;
     if (fromMs - sinceMs > (before ? SHORT_MS : UNEQUAL_ENDS_MS)) add('not-recorded', sinceMs, fromMs);
     for (const { from, to, reason } of gaps) {
-      if (Date.parse(to) - Date.parse(from) >= SHORT_MS) add('gap', Date.parse(from), Date.parse(to), reason);
+      add('gap', Date.parse(from), Date.parse(to), reason);
     }
     if (recording.truncated) add('truncated', toMs, toMs);
     before = piece;

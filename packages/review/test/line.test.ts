@@ -55,6 +55,11 @@ test('gaps, what was never recorded, and an end that did not arrive are marked, 
   ]);
 });
 
+test('a gap that its client reported is marked, however short', () => {
+  const gaps = [{ from: iso(40), to: iso(40.2), reason: 'muted' }];
+  expect(marksOf(recordingOf('w', 'webcam', { timeline: { gaps } }))).toEqual([['webcam gap muted', 40, 40.2]]);
+});
+
 test('recordings that begin and end a moment apart have no marks', () => {
   expect(marksOf(recordingOf('w', 'webcam'), recordingOf('s', 'screen', { from: 1.5, to: 58 }))).toEqual([]);
 });
