@@ -18,8 +18,7 @@ export function actionOf(event: KeyboardEvent, { review, stage, actions }: Acted
   const { key, shiftKey } = event;
   if (event.ctrlKey || event.altKey || event.metaKey || isTakenBy(event)) return undefined;
   const jumpMs = shiftKey ? LONG_JUMP_MS : JUMP_MS;
-  const laneIds = review.lanes.map(({ lane }) => lane.id);
-  const toLane = /^[1-9]$/.test(key) ? laneIds[Number(key) - 1] : undefined;
+  const toLane = /^[1-9]$/.test(key) ? stage.pictures[Number(key) - 1] : undefined;
   if (toLane !== undefined || key === '0') return () => stage.enlarge(toLane ?? stage.large);
   const byKey: Record<string, () => unknown> = {
     ' ': actions.toggle,

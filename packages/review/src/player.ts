@@ -13,6 +13,8 @@ import type { Words } from './words.ts';
 
 const STAGED_EVERY_MS = 250;
 const MARGIN_PX = 12;
+/** What the page has above the player is seen with it, up to this share of the window. */
+const HIGHEST_HEADER = 0.3;
 /** A client may report any number of gaps; a page with all of them would stand still. */
 const MAX_LISTED_MARKS = 500;
 
@@ -172,7 +174,9 @@ export class Player {
   #fit(): void {
     const { rowGap } = getComputedStyle(this.#screen);
     const below = this.#belowStage.map(({ offsetHeight }) => offsetHeight + Number.parseFloat(rowGap));
-    const heightPx = innerHeight - below.reduce((sum, height) => sum + height, 0) - 2 * MARGIN_PX;
+    const above = this.#screen.getBoundingClientRect().top + scrollY;
+    const header = document.fullscreenElement || above > HIGHEST_HEADER * innerHeight ? 0 : above;
+    const heightPx = innerHeight - header - below.reduce((sum, height) => sum + height, 0) - 2 * MARGIN_PX;
     this.#stage.fit({ widthPx: this.#screen.clientWidth, heightPx });
   }
 

@@ -44,8 +44,14 @@ export class Stage {
     return this.#large;
   }
 
+  /** That one large, or all alike if it is already. */
   enlarge(laneId: string | undefined): void {
     this.#large = laneId === this.#large ? undefined : laneId;
+  }
+
+  /** The ids of the lanes with pictures. */
+  get pictures(): string[] {
+    return this.#review.line.lanes.filter(({ kind }) => kind !== 'audio').map(({ id }) => id);
   }
 
   update(words: Words): void {
@@ -71,7 +77,7 @@ export class Stage {
   }
 
   #show({ lane, state, element }: LaneView, words: Words): void {
-    const { positionMs, line, lanes } = this.#review;
+    const { positionMs, line } = this.#review;
     const figure = this.#figures.get(lane.id) ?? this.#add(lane.id, element);
     const name = words.lane(lane);
     const gap = line.marks.find((mark) => mark.lane.id === lane.id && mark.kind === 'gap' && isAt(mark, positionMs));
@@ -87,7 +93,7 @@ export class Stage {
     figure.again.hidden = !LOADED_BY_HAND.has(state);
     setName(figure.enlarge, words.texts.enlarge(name));
     setAttribute(figure.enlarge, 'aria-pressed', String(this.#large === lane.id));
-    figure.enlarge.hidden = lanes.length < 2;
+    figure.enlarge.hidden = lane.kind === 'audio' || this.pictures.length < 2;
     setAttribute(figure.element, 'data-kind', lane.kind);
     setAttribute(figure.element, 'data-state', state);
     setAttribute(figure.element, 'data-large', this.#large === lane.id);

@@ -38,17 +38,18 @@ figcaption { display: flex; gap: 0.4rem; align-items: center; justify-content: s
   color: var(--review-soft-text); font-size: 0.85rem; }
 figcaption span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 figcaption button.icon { inline-size: 2rem; min-block-size: 2rem; flex: none; }
-.frame { position: relative; aspect-ratio: 16 / 9; background: #000; border-radius: var(--review-radius); overflow: hidden; cursor: pointer; }
-figure[data-kind='audio']:not([data-large]) .frame { aspect-ratio: auto; block-size: 3rem; }
+.frame { position: relative; aspect-ratio: 16 / 9; background: #000; border-radius: var(--review-radius); overflow: hidden; cursor: pointer;
+  container-type: inline-size; }
+figure[data-kind='audio']:not([data-large]) .frame { aspect-ratio: auto; block-size: 2rem; }
 .picture, .picture video { position: absolute !important; inset: 0; inline-size: 100%; block-size: 100%; object-fit: contain; }
-.veil { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: 0.5rem; padding: 0.75rem;
-  background: #000; color: #fff; text-align: center; font-size: 0.9rem; overflow: auto; }
+.veil { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: 0.4rem; padding: 0.4rem;
+  background: #000; color: #fff; text-align: center; font-size: clamp(0.7rem, 7cqi, 0.9rem); line-height: 1.3; overflow: auto; }
 button, select, input { font: inherit; color: inherit; }
 button, select { border: 1px solid var(--review-border); border-radius: var(--review-radius); background: var(--review-surface);
   min-block-size: 2.5rem; padding: 0.25rem 0.75rem; cursor: pointer; }
 button:hover:not(:disabled), select:hover { border-color: var(--review-accent); }
 button:disabled { opacity: 0.5; cursor: default; }
-.veil[data-note] { inset-block-start: auto; padding: 0.3rem 0.75rem; background: rgb(0 0 0 / 80%); }
+.veil[data-note] { inset-block-start: auto; background: rgb(0 0 0 / 80%); }
 .veil button { color: var(--review-text); }
 :is(button, select, input, .slider):focus-visible { outline: 3px solid var(--review-accent); outline-offset: 2px; }
 button.primary { background: var(--review-accent); border-color: var(--review-accent); color: var(--review-on-accent); }

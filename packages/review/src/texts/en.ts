@@ -112,7 +112,7 @@ export const en = {
     ['S', 'skip still stretches, or not'],
     ['M', 'sound on or off'],
     ['A', 'sound of the next recording'],
-    ['1 … 9', 'one recording large; 0: all alike'],
+    ['1 … 9', 'one picture large; 0: all alike'],
     ['C', 'copy a link to this moment'],
     ['F', 'full screen'],
     ['Home End', 'to the beginning or the end'],

@@ -112,7 +112,7 @@ export const nl: Texts = {
     ['S', 'stilstaande stukken overslaan of niet'],
     ['M', 'geluid aan of uit'],
     ['A', 'geluid van de volgende opname'],
-    ['1 … 9', 'één opname groot; 0: allemaal gelijk'],
+    ['1 … 9', 'één beeld groot; 0: allemaal gelijk'],
     ['C', 'een link naar dit moment kopiëren'],
     ['F', 'volledig scherm'],
     ['Home End', 'naar het begin of het einde'],
