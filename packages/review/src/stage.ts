@@ -19,7 +19,7 @@ interface Figure {
 /** States that another try may end, and time alone not soon. */
 const LOADED_BY_HAND: ReadonlySet<TrackState> = new Set<TrackState>(['broken', 'limited', 'refused']);
 
-/** Of a picture beside a large one. */
+/** Of a picture beside a large one. None is smaller. */
 const SMALL_PX = 144;
 /** In a window that is lower, one scrolls. */
 const LOWEST_PX = 144;
@@ -114,7 +114,8 @@ export class Stage {
     const place = { widthPx, heightPx: heightPx - forSounds, gapPx, captionPx };
     const { largePx, isBeside } = besideOrBelow(place, pictures.length);
     const isAnyLarge = small.length < figures.length;
-    resize(pictures, isAnyLarge ? SMALL_PX : tileWidth({ ...place, count: pictures.length }));
+    const alikePx = Math.max(SMALL_PX, tileWidth({ ...place, count: pictures.length }));
+    resize(pictures, isAnyLarge ? SMALL_PX : alikePx);
     resize(sounds, undefined);
     resize(figures.filter(isLarge), largePx, isBeside ? 0 : (widthPx - largePx) / 2);
     setAttribute(this.element, 'data-beside', isAnyLarge && isBeside);
@@ -155,7 +156,7 @@ function besideOrBelow(place: Omit<Tiles, 'count'>, smallCount: number): { large
   const belowPx = tileWidth({ ...place, count: 1, heightPx: heightPx - rows * smallHeightPx });
   const doesFit = smallCount > 0 && smallCount * smallHeightPx - gapPx <= heightPx;
   const besidePx = doesFit ? tileWidth({ ...place, count: 1, widthPx: widthPx - SMALL_PX - gapPx }) : 0;
-  return { largePx: Math.max(belowPx, besidePx), isBeside: besidePx > belowPx };
+  return { largePx: Math.max(SMALL_PX, belowPx, besidePx), isBeside: besidePx > belowPx };
 }
 
 /** `marginPx`: so much that nothing is beside it. */
