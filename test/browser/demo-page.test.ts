@@ -582,7 +582,7 @@ describe('a reload', () => {
 
     await arrive(page, 'review');
     await untilPlayable(page, 2);
-    await untilText(page, `${PLAYER}[part=marks]`, /Camera, [\d:]+: not recorded for /);
+    await untilText(page, `${PLAYER}[part=marks]`, /Camera, [\d:]+: nothing stored for /);
     await look(page);
     await reload('review');
     await untilPlayable(page, 2);

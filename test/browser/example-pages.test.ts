@@ -273,7 +273,7 @@ describe("the reviewer's page", () => {
     await says('[data-kind=screen] [part=veil]', 'the browser stood still');
     await clickMark('Camera, 0:00: 3 seconds without recording');
     await page.waitForFunction(`Math.abs(${POSITION_MS} - 500) < 1`);
-    await says('[part=marks]', 'not recorded for 9 minutes');
+    await says('[part=marks]', 'nothing stored for 9 minutes');
     await page.evaluate(`${REVIEW}.seek(${REVIEW}.line.fromMs + 901_000)`);
     await says('[data-kind=webcam] [part=veil]', 'has restricted this recording');
     await expectAccessible(page, page.url());

@@ -87,6 +87,8 @@ const MAX_CLOCK_SKEW_MS = 300_000;
 const NO_TIME = { fromMs: 0, toMs: 0, startMs: 0 };
 /** Between two recordings: shorter than anybody would notice. */
 const SHORT_MS = 500;
+/** Of a recording whose length is not known yet. */
+const SHORTEST_MS = 1_000;
 
 /** @param durations in seconds by the id of a recording, where its media have told */
 export function lineOf(recordings: readonly ReviewRecording[], durations: ReadonlyMap<string, number>): Line {
@@ -158,8 +160,10 @@ function movedTo(startedAt: string, timeline: Timeline): Timeline {
 
 function estimatedTimeline({ createdAt, storedAt }: ReviewRecording, seconds: number | undefined): Timeline {
   const fromMs = Date.parse(createdAt);
-  const toMs = seconds === undefined ? Date.parse(storedAt ?? createdAt) : fromMs + 1000 * seconds;
-  return { startedAt: createdAt, endedAt: new Date(Math.max(fromMs, toMs)).toISOString(), gaps: [] };
+  // It is at least so long that it is opened: then its media tell.
+  const untilStoredMs = Math.max(Date.parse(storedAt ?? createdAt), fromMs + SHORTEST_MS);
+  const toMs = seconds === undefined ? untilStoredMs : fromMs + Math.max(SHORT_MS, 1000 * seconds);
+  return { startedAt: createdAt, endedAt: new Date(toMs).toISOString(), gaps: [] };
 }
 
 function lanesOf(kind: RecordingKind, pieces: readonly Piece[], whole: Whole): Lane[] {

@@ -30,6 +30,8 @@ const STARTING_SECONDS = 0.02;
 const SHORTEST_FRAME_MS = 8;
 const LONGEST_FRAME_MS = 1_000;
 const IN_STEP_SECONDS = 0.05;
+/** No recording is as long. */
+const BEYOND_SECONDS = 1e7;
 
 export class Media {
   readonly piece: Piece;
@@ -42,6 +44,9 @@ export class Media {
   #seekMs = 0;
   #rollsFromSeconds = 0;
   #hasPicture = false;
+  /** Of a file that does not say how long it is: where its end was found. */
+  #foundSeconds: number | undefined;
+  #isFindingEnd = false;
   #frameMs: number | undefined;
   readonly #over = new AbortController();
 
@@ -58,7 +63,9 @@ export class Media {
     for (const name of ['loadedmetadata', 'canplay', 'error', 'ended', 'stalled', 'waiting']) {
       video.addEventListener(name, onChange, { signal });
     }
+    video.addEventListener('loadedmetadata', () => this.#findEnd(), { signal });
     const onSought = () => {
+      this.#noteEnd();
       this.#seekMs = performance.now() - this.#soughtAtMs;
       this.#hasPicture = true;
       onChange();
@@ -85,13 +92,13 @@ export class Media {
 
   /** In seconds; undefined where the file does not say, or has not said yet. */
   get durationSeconds(): number | undefined {
-    return Number.isFinite(this.video.duration) ? this.video.duration : undefined;
+    return Number.isFinite(this.video.duration) ? this.video.duration : this.#foundSeconds;
   }
 
   /** Whether it can play on from where it is. */
   get isReady(): boolean {
     const { video } = this;
-    if (video.readyState < HTMLMediaElement.HAVE_METADATA || video.seeking) return false;
+    if (video.readyState < HTMLMediaElement.HAVE_METADATA || video.seeking || this.#isFindingEnd) return false;
     return video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || video.ended || this.#isAtEnd(video.currentTime);
   }
 
@@ -111,7 +118,7 @@ export class Media {
   /** `isLeading`: the line follows this element, which therefore keeps the very rate. */
   follow({ atMs, speed, isMoving }: Course, isLeading: boolean): void {
     const { video } = this;
-    if (video.readyState < HTMLMediaElement.HAVE_METADATA || this.hasFailed) return;
+    if (video.readyState < HTMLMediaElement.HAVE_METADATA || this.hasFailed || this.#isFindingEnd) return;
     const wanted = this.#wanted(atMs);
     const mayPlay = isMoving && !this.#isAtEnd(wanted);
     if (!mayPlay && !video.paused) video.pause();
@@ -149,6 +156,20 @@ export class Media {
     // What was being loaded is loaded no further.
     this.video.load();
     this.video.remove();
+  }
+
+  /** Where nobody says how long the recording is, the end is where a seek beyond it leads. */
+  #findEnd(): void {
+    if (!this.piece.isEstimated || this.video.duration !== Number.POSITIVE_INFINITY) return;
+    this.#isFindingEnd = true;
+    this.video.currentTime = BEYOND_SECONDS;
+  }
+
+  #noteEnd(): void {
+    if (!this.#isFindingEnd) return;
+    this.#isFindingEnd = false;
+    this.#foundSeconds = this.video.currentTime;
+    this.#soughtSeconds = Number.NaN;
   }
 
   #watchFrames(beforeSeconds = Number.NaN): void {

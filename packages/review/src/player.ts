@@ -129,14 +129,15 @@ export class Player {
       this.#update();
     });
     review.addEventListener('skipped', ({ detail: { fromMs, toMs, why } }) => {
-      this.#status.say((words) => {
+      const isEnded = why === 'ended';
+      this.#status[isEnded ? 'add' : 'say']((words) => {
         const { skippedStill, skippedEnded, skippedHole } = words.texts;
         const said = { still: skippedStill, ended: skippedEnded, 'not-recorded': skippedHole }[why];
         return said(words.length(toMs - fromMs));
       });
     });
     review.addEventListener('ended', ({ detail: { why, gone } }) => {
-      this.#status.keep((words) => {
+      this.#status.add((words) => {
         const { endedRestricted, endedDeleted, at } = words.texts;
         const when = gone?.deletedAt ? at(words.day(Date.parse(gone.deletedAt))) : '';
         return why === 'restricted' ? endedRestricted : endedDeleted(when);
@@ -153,7 +154,10 @@ export class Player {
       if (!act) return;
       event.preventDefault();
       this.#status.clear();
+      const { speed, sound, isMuted } = review;
       act();
+      if (review.speed !== speed) this.#status.say((words) => words.speed(review.speed));
+      if (review.sound !== sound || review.isMuted !== isMuted) this.#status.say((words) => words.heard(review));
       this.#update();
     });
     this.element.addEventListener('pointerdown', ({ target }) => {
@@ -188,7 +192,8 @@ export class Player {
       step: (frames) => review.step(frames),
       toMark: (direction) => {
         const mark = review.seekToMark(direction);
-        this.#status.keep(mark ? this.#saidOf(mark) : ({ texts }) => texts.noMark);
+        const none: Said = ({ texts }) => (direction === 'next' ? texts.noMark : texts.noEarlierMark);
+        this.#status.keep(mark ? this.#saidOf(mark) : none);
       },
       skipStill: () => {
         const choice = nextStill(review);

@@ -71,8 +71,8 @@ const LEADS_WITHIN_MS = 500;
 const MAX_TICK_MS = 1_000;
 /** A frame at 30 a second, until the browser has told how far the frames are apart. */
 const FRAME_MS = 1000 / 30;
-/** A mark at which one already is, after a jump to it. */
-export const AT_MARK_MS = 250;
+/** A mark at which one already is, after a jump to it. What ends a recording ends those of all lanes about so far apart. */
+export const AT_MARK_MS = 1_000;
 /** Of how many recordings the pictures are loaded at once. Those of the others come when the line reaches them. */
 const MAX_LOADED_AHEAD = 20;
 const SKIPPED_STILL_LEAVES_MS = 1_000;
@@ -514,7 +514,10 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   /** Whether some lane is not ready, for longer than it can make up for. */
   #await(nowMs: number): void {
-    const isAwaited = [...this.#tracks.values()].some((track) => track.isAwaited);
+    const tracks = [...this.#tracks.values()];
+    // Nobody would see what the line passes over.
+    const isUnseen = tracks.some(({ isPassing }) => isPassing) && tracks.every(({ state }) => state !== 'playable');
+    const isAwaited = isUnseen || tracks.some((track) => track.isAwaited);
     this.#awaitedSinceMs = isAwaited ? (this.#awaitedSinceMs ?? nowMs) : undefined;
     const isWaiting = this.#awaitedSinceMs !== undefined && nowMs - this.#awaitedSinceMs > UNNOTICED_STALL_MS;
     if (isWaiting === this.#isWaiting) return;

@@ -6,13 +6,14 @@ import type { Words } from './words.ts';
 export type Said = (words: Words) => string;
 
 const PASSES_AFTER_MS = 10_000;
+const MAX_SAID = 3;
 
 export class Status {
   readonly element: HTMLElement;
   readonly #standing = make('p', { role: 'status' });
   readonly #passing = make('p', { role: 'status' });
   readonly #again = make('button', { type: 'button', part: 'button' });
-  #said: Said | undefined;
+  #said: readonly Said[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #words: Words;
 
@@ -28,7 +29,7 @@ export class Status {
     setText(this.#standing, standing?.(words) ?? '');
     setText(this.#again, words.texts.tryAgain);
     this.#again.hidden = !mayTryAgain;
-    setText(this.#passing, this.#said?.(words) ?? '');
+    this.#tell();
   }
 
   /** What has just happened. It goes after a while, with the next action, or when something else happens. */
@@ -40,13 +41,24 @@ export class Status {
   /** As `say`, but it stays until the next action. */
   keep(said: Said): void {
     this.clear();
-    this.#said = said;
-    setText(this.#passing, said(this.#words));
+    this.add(said);
+  }
+
+  /** As `keep`, after what was said last: neither takes the place of the other. */
+  add(said: Said): void {
+    clearTimeout(this.#timer);
+    this.#said = [...this.#said, said].slice(-MAX_SAID);
+    this.#tell();
   }
 
   clear(): void {
     clearTimeout(this.#timer);
-    this.#said = undefined;
-    setText(this.#passing, '');
+    this.#said = [];
+    this.#tell();
+  }
+
+  #tell(): void {
+    const sentences = new Set(this.#said.map((said) => said(this.#words)));
+    setText(this.#passing, [...sentences].join(' '));
   }
 }

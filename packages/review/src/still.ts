@@ -38,7 +38,12 @@ export function stillOfAll({ lanes }: Pick<Line, 'lanes'>, of: (lane: Lane) => r
     Math.max(...lanes.flatMap(({ pieces }) => pieces.map(({ toMs }) => toMs))),
   ];
   if (!(from < to)) return [];
-  return without({ fromMs: from, toMs: to }, moving).filter(isLong);
+  const whole = { fromMs: from, toMs: to };
+  const missing = without(
+    whole,
+    lanes.flatMap(({ pieces }) => pieces),
+  );
+  return without(whole, [...moving, ...missing]).filter(isLong);
 }
 
 function isLong({ fromMs, toMs }: Stretch): boolean {

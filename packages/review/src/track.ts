@@ -114,6 +114,11 @@ export class Track {
     return this.#isPlayable(piece) ? 'playable' : 'loading';
   }
 
+  /** Whether it cannot be loaded now, and is tried again. */
+  get isPassing(): boolean {
+    return PASSING.has(this.state);
+  }
+
   /** Whether the line has to wait for it. */
   get isAwaited(): boolean {
     const piece = this.#piece;

@@ -57,6 +57,16 @@ export class Words {
     return lane.kind === 'audio' ? this.lane(lane) : this.texts.soundOf(this.lane(lane));
   }
 
+  speed(speed: number): string {
+    return `${this.texts.speed}: ${this.texts.times(this.number(speed))}`;
+  }
+
+  /** What is heard now. */
+  heard({ line, sound, isMuted }: Pick<Review, 'line' | 'sound' | 'isMuted'>): string {
+    const lane = isMuted ? undefined : line.lanes.find(({ id }) => id === sound);
+    return lane ? this.sound(lane) : this.texts.noSound;
+  }
+
   /** What is skipped with that choice of `skipsStillOf`. */
   still({ line }: Pick<Review, 'line'>, choice: string | undefined): string {
     if (choice === undefined) return this.texts.skipNothing;

@@ -21,6 +21,8 @@ export interface FakeBrowser {
   /** The media of a recording run faster than the clock by this factor. */
   readonly pace: Map<string, number>;
   readonly durations: Map<string, number>;
+  /** Recordings whose files do not say how long they are. */
+  readonly untold: Set<string>;
   /** Positions, in seconds, from which to which the media of a recording cannot be decoded. */
   readonly damage: Map<string, { readonly from: number; readonly to: number }>;
   /** What the store has beside the media, and how long it takes to send it. */
@@ -85,11 +87,16 @@ export class FakeVideo extends EventTarget {
   }
 
   get duration(): number {
-    return this.readyState === 0 ? Number.NaN : (this.#world.durations.get(this.recordingId) ?? 3_600);
+    if (this.readyState === 0) return Number.NaN;
+    return this.#world.untold.has(this.recordingId) ? Number.POSITIVE_INFINITY : this.#length;
+  }
+
+  get #length(): number {
+    return this.#world.durations.get(this.recordingId) ?? 3_600;
   }
 
   get ended(): boolean {
-    return this.currentTime >= this.duration;
+    return this.currentTime >= this.#length;
   }
 
   set src(url: string) {
@@ -107,7 +114,7 @@ export class FakeVideo extends EventTarget {
 
   set currentTime(seconds: number) {
     this.#count();
-    this.#seconds = seconds;
+    this.#seconds = Math.min(this.#length, seconds);
     this.seeking = true;
     const seek = ++this.seeks;
     this.#fetch(this.#world.seekMs, () => {
@@ -149,7 +156,7 @@ export class FakeVideo extends EventTarget {
     this.#countedAtMs = Date.now();
     if (this.paused || this.seeking || this.readyState < READY.HAVE_FUTURE_DATA) return;
     const pace = this.#world.pace.get(this.recordingId) ?? 1;
-    this.#seconds = Math.min(this.duration, this.#seconds + (elapsedMs / 1000) * this.#rate * pace);
+    this.#seconds = Math.min(this.#length, this.#seconds + (elapsedMs / 1000) * this.#rate * pace);
     if (this.#isDamaged) this.#fail(3);
   }
 
@@ -203,6 +210,7 @@ export function openBrowser(recordings: ReviewRecording[]): FakeBrowser {
     hanging: new Set(),
     pace: new Map(),
     durations: new Map(),
+    untold: new Set(),
     damage: new Map(),
     overviews: new Map(),
     overviewMs: 100,

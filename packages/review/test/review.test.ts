@@ -638,6 +638,59 @@ test('without a timeline the line is as long as the media say', async () => {
   expect(review.line.toMs - review.line.fromMs).toBe(42_000);
 });
 
+test('recordings without a timeline, stored at once, whose files do not say how long they are, are played whole', async () => {
+  const given = { timeline: null, storedAt: iso(0) };
+  const second = recordingOf('b', 'webcam', { from: 60, timeline: null, storedAt: iso(60) });
+  await open(
+    [recordingOf('a', 'webcam', given), second, recordingOf('s', 'screen', given)],
+    ({ durations, untold }) => {
+      for (const [id, seconds] of Object.entries({ a: 42, b: 30, s: 50 })) durations.set(id, seconds);
+      for (const id of ['a', 'b', 's']) untold.add(id);
+    },
+  );
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable']);
+  expect(shown()).toEqual([0, 0]);
+  review.play();
+  await browser.pass(20);
+  expect(position()).toBeGreaterThan(18);
+  expect(apart()).toBeLessThan(0.05);
+  await browser.pass(70);
+  expect(review.isPlaying).toBe(false);
+  expect(position()).toBe(90);
+});
+
+test('while nothing can be shown because nothing can be reached, the line waits, and goes on from there', async () => {
+  await open(THREE());
+  browser.store = 'away';
+  browser.refuse = () => 'unreachable';
+  browser.revoke();
+  review.seek(at(1_000));
+  review.play();
+  await browser.pass(120);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['unreachable', 'unreachable', 'unreachable']);
+  expect(position()).toBeLessThan(1_030);
+  const before = position();
+  await browser.pass(600);
+  expect(position()).toBe(before);
+  browser.store = 'serves';
+  browser.refuse = () => undefined;
+  await browser.pass(90);
+  expect(position()).toBeGreaterThan(before + 5);
+  expect(review.lanes.map(({ state }) => state)).toEqual(['playable', 'playable', 'playable']);
+});
+
+test('what ends in each lane about then is one mark to go to', async () => {
+  const recordings = [
+    recordingOf('w1', 'webcam', { to: 34.6 }),
+    recordingOf('s1', 'screen', { to: 34.2 }),
+    recordingOf('w2', 'webcam', { from: 200, to: 230 }),
+    recordingOf('s2', 'screen', { from: 200, to: 230 }),
+  ];
+  await open(recordings);
+  expect(review.seekToMark('next')?.fromMs).toBe(at(34.2));
+  expect(review.seekToMark('next')).toBeUndefined();
+});
+
 test('at the end it stops, and plays from the beginning when it is played again', async () => {
   await open([recordingOf('w', 'webcam')], ({ durations }) => durations.set('w', 60));
   review.seek(at(58));

@@ -54,6 +54,13 @@ test('the attempt is still where every lane that has something is', () => {
   ]);
 });
 
+test('where nothing was recorded at all, nothing is still', () => {
+  const parts = [recordingOf('a', 'webcam', { to: 20 }), recordingOf('b', 'webcam', { from: 100, to: 120 })];
+  const still = [{ fromMs: at(5), toMs: at(20) }];
+  expect(seconds(stillOfAll(lineOf(parts, new Map()), () => still))).toEqual([[5, 20]]);
+  expect(stillOfAll(lineOf(parts, new Map()), () => [])).toEqual([]);
+});
+
 test('a lane whose activity is not known may have changed', () => {
   const still = (lane: Lane) => (lane === webcam ? [{ fromMs: at(0), toMs: at(60) }] : []);
   expect(seconds(stillOfAll(line, still))).toEqual([

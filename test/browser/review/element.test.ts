@@ -90,9 +90,12 @@ test('every action has a key', async () => {
   expect((await press('End')).seconds).toBe(SECONDS + 9);
   expect(await press('p')).toMatchObject({
     seconds: SECONDS,
-    status: expect.stringMatching(/^Camera, 0:40: not recorded/),
+    status: expect.stringMatching(/^Camera, 0:40: nothing stored/),
   });
-  expect(await press('p')).toMatchObject({ seconds: 0, status: expect.stringMatching(/^Screen, 0:00: not recorded/) });
+  expect(await press('p')).toMatchObject({
+    seconds: 0,
+    status: expect.stringMatching(/^Screen, 0:00: nothing stored/),
+  });
   expect(await press('n', 'n')).toMatchObject({ status: 'No further gap.' });
   await press('f');
   await settled({ isFullScreen: true });

@@ -4,7 +4,7 @@ export const en = {
   label: 'Recordings of the exam',
   loading: 'Loading the recordings …',
   nothing: 'There is nothing to watch: this attempt has no stored recordings, or they are deleted.',
-  reasonTitle: 'Why do you watch these recordings?',
+  reasonTitle: 'Why are you watching these recordings?',
   reasonHint: 'Your answer is kept in the access log, with your user id and the time.',
   reasonLabel: 'Reason',
   reasons: ['Assessment', 'Second opinion', 'Appeal', 'Technical check'] as readonly string[],
@@ -18,6 +18,7 @@ export const en = {
   previousMark: 'Previous gap',
   nextMark: 'Next gap',
   noMark: 'No further gap.',
+  noEarlierMark: 'No earlier gap.',
   speed: 'Speed',
   times: (factor: string) => `${factor}×`,
   sound: 'Sound',
@@ -45,12 +46,12 @@ export const en = {
   enlarge: (lane: string) => `Show large: ${lane}`,
   waiting: 'Loading …',
   laneSound: 'Sound without a picture.',
-  laneNothing: 'Nothing was recorded at this moment.',
+  laneNothing: 'Nothing is stored of this moment: it was not recorded, or it is deleted.',
   laneGap: (reason: string) => `Nothing was recorded: ${reason}.`,
   laneRestricted: 'The privacy desk has restricted this recording. It may not be played.',
   laneDeleted: 'This recording is deleted.',
-  laneUnreachable: 'The recording cannot be reached. It is tried again by itself.',
-  laneLimited: 'You have opened this recording too often for now. It is tried again by itself.',
+  laneUnreachable: 'The recording cannot be reached. The player tries again by itself.',
+  laneLimited: 'You have opened this recording too often for now. The player tries again by itself.',
   laneRefused: 'Your access has ended. Sign in again, then load the recording again.',
   laneBroken: 'This browser cannot play the recording.',
   again: 'Load again',
@@ -59,10 +60,11 @@ export const en = {
   moreMarks: (count: string) => `… and ${count} more`,
   markGap: (lane: string, at: string, length: string, reason: string) =>
     `${lane}, ${at}: ${length} without recording (${reason})`,
-  markNotRecorded: (lane: string, at: string, length: string) => `${lane}, ${at}: not recorded for ${length}`,
+  markNotRecorded: (lane: string, at: string, length: string) =>
+    `${lane}, ${at}: nothing stored for ${length} (not recorded, or deleted)`,
   markTruncated: (lane: string, at: string) => `${lane}, ${at}: the recording breaks off; its end did not arrive`,
   still: 'By the measurement of the exam client the picture hardly changes here',
-  skippedHole: (length: string) => `Skipped ${length} in which nothing was recorded.`,
+  skippedHole: (length: string) => `Skipped ${length} of which nothing is stored.`,
   skippedStill: (length: string) =>
     `Skipped ${length} in which the picture hardly changed, by the measurement of the exam client.`,
   estimated:
@@ -82,7 +84,7 @@ export const en = {
   failed: 'The recordings cannot be read.',
   tryAgain: 'Try again',
   refusalsByCode: {
-    unreachable: 'The service does not respond. It is tried again by itself.',
+    unreachable: 'The service does not respond. The player tries again by itself.',
     'no-token': 'Your access could not be checked. Sign in again.',
   } as Record<string, string>,
   refusalsByStatus: {
