@@ -4,7 +4,7 @@ import { make, setAttribute, setText } from './dom.ts';
 import { actionOf } from './keys.ts';
 import type { Mark } from './line.ts';
 import { linkTo } from './moment-link.ts';
-import { AT_MARK_MS, type Review } from './review.ts';
+import { type Review, SAME_MARK_MS } from './review.ts';
 import type { RecordingKind, ReviewError } from './service.ts';
 import { Stage } from './stage.ts';
 import { type Said, Status } from './status.ts';
@@ -213,7 +213,7 @@ export class Player {
   /** All that is missing from there on: a reload is a gap in each lane. */
   #saidOf({ fromMs }: Mark): Said {
     const { line } = this.review;
-    const marks = line.marks.filter((mark) => Math.abs(mark.fromMs - fromMs) <= AT_MARK_MS);
+    const marks = line.marks.filter((mark) => mark.fromMs >= fromMs && mark.fromMs - fromMs <= SAME_MARK_MS);
     return (words) => marks.map((mark) => words.mark(mark, line.fromMs)).join('; ');
   }
 

@@ -71,8 +71,10 @@ const LEADS_WITHIN_MS = 500;
 const MAX_TICK_MS = 1_000;
 /** A frame at 30 a second, until the browser has told how far the frames are apart. */
 const FRAME_MS = 1000 / 30;
-/** A mark at which one already is, after a jump to it. What ends a recording ends those of all lanes about so far apart. */
-export const AT_MARK_MS = 1_000;
+/** A mark at which one already is, after a jump to it. */
+const AT_MARK_MS = 250;
+/** What ends the recording of one lane ends those of all, about so far apart: their marks are one to go to. */
+export const SAME_MARK_MS = 1_000;
 /** Of how many recordings the pictures are loaded at once. Those of the others come when the line reaches them. */
 const MAX_LOADED_AHEAD = 20;
 const SKIPPED_STILL_LEAVES_MS = 1_000;
@@ -255,12 +257,15 @@ export class Review extends TypedEventTarget<ReviewEvents> {
 
   /** To the next mark after the position, or the last one before it. Returns undefined where there is none. */
   seekToMark(direction: 'next' | 'previous'): Mark | undefined {
-    const { marks } = this.#line;
+    const firsts: Mark[] = [];
+    for (const mark of this.#line.marks) {
+      if (mark.fromMs - (firsts.at(-1)?.fromMs ?? Number.NEGATIVE_INFINITY) > SAME_MARK_MS) firsts.push(mark);
+    }
     const at = this.#positionMs;
     const mark =
       direction === 'next'
-        ? marks.find(({ fromMs }) => fromMs > at + AT_MARK_MS)
-        : marks.findLast(({ fromMs }) => fromMs < at - AT_MARK_MS);
+        ? firsts.find(({ fromMs }) => fromMs > at + AT_MARK_MS)
+        : firsts.findLast(({ fromMs }) => fromMs < at - AT_MARK_MS);
     if (mark) this.seek(mark.fromMs);
     return mark;
   }

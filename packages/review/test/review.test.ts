@@ -687,8 +687,12 @@ test('what ends in each lane about then is one mark to go to', async () => {
     recordingOf('s2', 'screen', { from: 200, to: 230 }),
   ];
   await open(recordings);
+  review.seek(at(33.8));
   expect(review.seekToMark('next')?.fromMs).toBe(at(34.2));
   expect(review.seekToMark('next')).toBeUndefined();
+  review.seek(at(230));
+  expect(review.seekToMark('previous')?.fromMs).toBe(at(34.2));
+  expect(review.seekToMark('previous')).toBeUndefined();
 });
 
 test('at the end it stops, and plays from the beginning when it is played again', async () => {
